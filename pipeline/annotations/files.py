@@ -1,0 +1,114 @@
+"""Annotation files on disk: which of a folder to take, and their rows, read the fast way where possible."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from pipeline.annotations import tolerant
+from pipeline.annotations.rows import CaptionFile, InstanceFile
+from pipeline.errors import PipelineError
+
+File = TypeVar("File", CaptionFile, InstanceFile)
+
+NOT_JSON = {
+    b"version https://git-lfs": "is a Git LFS pointer, not the file itself; run git lfs pull",
+    b"\x1f\x8b": "is compressed; unpack it with gunzip first",
+    b"PK\x03\x04": "is a zip archive; unpack it first",
+}
+
+
+def find_files(folder: Path) -> tuple[Path | None, Path | None]:
+    """Return the captions file and the instances file of a folder; one of them may be None.
+
+    They are named ``captions_SPLIT.json`` and ``instances_SPLIT.json``, or ``captions.json`` and
+    ``instances.json``, and lie in ``folder`` or else in ``folder/annotations``.
+
+    Raises:
+        PipelineError: There is none, or files of several splits.
+    """
+    for place in (folder, folder / "annotations"):
+        splits: dict[str, dict[str, Path]] = {}
+        for kind in ("captions", "instances"):
+            for path in sorted([*place.glob(f"{kind}.json"), *place.glob(f"{kind}_*.json")]):
+                splits.setdefault(path.stem.removeprefix(kind), {})[kind] = path
+        if len(splits) > 1:
+            names = ", ".join(path.name for files in splits.values() for path in files.values())
+            raise PipelineError(f"{place} holds several splits ({names}); pass --captions FILE and --instances FILE")
+        for files in splits.values():
+            return files.get("captions"), files.get("instances")
+    if folder.is_file():
+        raise PipelineError(f"{folder} is a file; pass it as --captions FILE or --instances FILE")
+    raise PipelineError(
+        f"no annotation file at {folder}; pass --annotations DIR with captions_*.json or instances_*.json"
+    )
+
+
+def read_captions(path: Path) -> CaptionFile:
+    """Return the rows of a captions file; raises ``PipelineError`` where they cannot be read right."""
+    return _read(path, CaptionFile, _is_plain_captions, tolerant.read_captions)
+
+
+def read_instances(path: Path) -> InstanceFile:
+    """Return the rows of an instances file; raises ``PipelineError`` where they cannot be read right."""
+    return _read(path, InstanceFile, _is_plain_instances, tolerant.read_instances)
+
+
+def _read(
+    path: Path, shape: type[File], is_plain: Callable[[File], bool], read_tolerantly: Callable[[str, Path], File]
+) -> File:
+    data = _bytes_of(path)
+    try:
+        file = msgspec.json.decode(memoryview(data)[_mark_length(data) :], type=shape)
+        if is_plain(file):
+            return file
+        del file
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # the tolerant reader reads it, or says in our words what is wrong
+    text = _text_of(data, path)
+    del data  # half a gigabyte that the parsed file should not lie beside
+    return read_tolerantly(text, path)
+
+
+def _is_plain_captions(file: CaptionFile) -> bool:
+    return all(row.caption is not None for row in file.annotations)
+
+
+def _is_plain_instances(file: InstanceFile) -> bool:
+    return all(row.bbox is not None and row.category_id is not None for row in file.annotations)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise PipelineError(f"no annotation file at {path}; pass --captions FILE or --instances FILE") from None
+    except IsADirectoryError:
+        raise PipelineError(f"{path} is a folder; pass the file in it, or --annotations {path}") from None
+    except OSError as error:
+        raise PipelineError(f"cannot read {path}: {error.strerror}") from None
+    if not data or data.isspace():
+        raise PipelineError(f"{path} is empty; fetch it again")
+    for start, words in NOT_JSON.items():
+        if data.startswith(start):
+            raise PipelineError(f"{path} {words}")
+    return data
+
+
+def _mark_length(data: bytes) -> int:
+    return len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+
+
+def _text_of(data: bytes, path: Path) -> str:
+    encoding = json.detect_encoding(data)  # tells UTF-16 and UTF-32 too, with or without a mark
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if error.end >= len(data):  # cut in the middle of a character; the reader then finds that the JSON is cut, too
+            return data[: error.start].decode(encoding)
+        raise PipelineError(f"{path} is not {encoding} text (at byte {error.start}); save it as UTF-8") from None

@@ -1,0 +1,135 @@
+"""Commands: flags become settings, settings go into one call. Each command imports its own machinery, late."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+from cyclopts import App, Parameter
+from pydantic import ValidationError
+from rich.console import Console
+
+from pipeline.errors import PipelineError
+from pipeline.llm.faults import Faults
+from pipeline.settings import GenerateSettings, PreviewSettings, ScenesSettings, ShowSettings
+
+INTERRUPTED = 130  # what a shell reports for a process ended by Ctrl-C
+
+app = App(
+    name="python -m pipeline",
+    help=(
+        "Turn COCO-style captions and boxes into visual instruction data.\n\n"
+        "Try it first without anything: python -m pipeline generate"
+    ),
+    version=lambda: version("visual-instruction-pipeline"),
+    help_format="plaintext",
+    default_parameter=Parameter(negative_iterable=(), show_default=lambda value: "none" if value == () else value),
+    usage="Usage: python -m pipeline COMMAND [OPTIONS]",
+)
+
+Run = Annotated[Path, Parameter(help="Run folder, or a Parquet file of one")]
+
+
+@app.command(sort_key=1)
+def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = GenerateSettings()) -> int:  # noqa: B008
+    """Write visual instruction data from captions and boxes into a run folder"""
+    from pipeline.generate import Interrupted
+    from pipeline.generate import generate as run
+
+    notices = Console(stderr=True, highlight=False)
+    try:
+        outcome = run(settings, say=lambda line: notices.print(line, markup=False, soft_wrap=True))
+    except Interrupted:
+        print("stopped; what was paid for is kept, the same command carries on", file=sys.stderr)
+        return INTERRUPTED
+    folder = outcome.folder.path
+    rejected = sum(outcome.rejects.values())
+    print(f"{sum(outcome.samples.values()):,} samples, {rejected:,} rejected ({outcome.folder.rejects})")
+    for reason, count in outcome.rejects.items():
+        print(f"  {count:,} {reason}")
+    print(f"{outcome.sent:,} requests answered, {outcome.kept:,} replies from the journal")
+    if not settings.model:
+        print("the words are those of the built-in rules, not of a language model; pass --model for the real thing")
+    print(
+        f"to look at: python -m pipeline show {folder}   to train on: {outcome.folder.shards}, {outcome.folder.samples}"
+    )
+    return 0
+
+
+@app.command(sort_key=2)
+def preview(*, settings: Annotated[PreviewSettings, Parameter(name="*")] = PreviewSettings()) -> int:  # noqa: B008
+    """Print the exact contexts and messages as JSON lines, calling nothing"""
+    from pipeline.preview import preview as run
+
+    for line in run(settings):
+        print(line)
+    return 0
+
+
+@app.command(sort_key=3)
+def show(run: Run, *, settings: Annotated[ShowSettings, Parameter(name="*")] = ShowSettings()) -> int:  # noqa: B008
+    """Print a few samples of a run, readably"""
+    from pipeline.show import show as run_show
+
+    run_show(run, settings, Console(highlight=False))
+    return 0
+
+
+@app.command(sort_key=4)
+def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesSettings()) -> int:  # noqa: B008
+    """Draw scenes with COCO-format captions and boxes whose truth is known"""
+    from pipeline.annotations.rendered import draw_scenes
+
+    draw_scenes(settings.count, settings.out, settings.seed)
+    print(
+        f"{settings.count:,} scenes in {settings.out}; python -m pipeline generate --annotations {settings.out} "
+        f"--images {settings.out / 'images'}"
+    )
+    return 0
+
+
+@app.command(sort_key=5)
+def serve(
+    *,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="Port to listen on; 0 for any that is free.")] = 8765,
+    faults: Annotated[Faults, Parameter(name="*")] = Faults(),  # noqa: B008
+) -> int:
+    """Start the offline writer as a chat-completions server, with faults to rehearse"""
+    from pipeline.llm.server import run
+
+    run(host, port, faults)
+    return 0
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Run one command line and return its exit code: 0 done, 2 something to put right, 130 interrupted."""
+    try:
+        result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+    except cyclopts.CycloptsError as error:
+        return _complain(_in_one_line(error))
+    except PipelineError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
+    return result if isinstance(result, int) else 0
+
+
+def _complain(line: str, code: int = 2) -> int:
+    print(f"pipeline: {line}", file=sys.stderr)
+    return code
+
+
+def _in_one_line(error: cyclopts.CycloptsError) -> str:
+    """Return what is wrong with a command line as ``--flag: what is wrong``."""
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        first = cause.errors(include_url=False, include_context=False)[0]
+        flag = str(first["loc"][0]).replace("_", "-") if first["loc"] else ""
+        told = first["msg"].removeprefix("Value error, ")
+        return f"--{flag}: {told}" if flag else told
+    return " ".join(str(error).split())

@@ -1,0 +1,58 @@
+"""What a server takes of the OpenAI protocol, learnt from what it refuses.
+
+OpenAI-compatible servers differ in four things: whether they take a JSON schema, what they call the bound on tokens,
+whether they allow a temperature, whether they know a seed. A refusal that names one of them is not the end of a
+request: the field is changed or left out, once for the whole run, and the journal remembers it for the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+
+class Dialect(msgspec.Struct, frozen=True):
+    """Which fields go into a request."""
+
+    schema: bool = True
+    """Whether ``response_format`` holds the reply's JSON schema."""
+    max_tokens: bool = True
+    """Whether the bound on a reply's length has this name; reasoning models want ``max_completion_tokens``."""
+    without: tuple[str, ...] = ()
+    """Sampling fields that the server refuses."""
+
+    def after_refusal(self, message: str, param: str | None, fields: Iterable[str]) -> Dialect | None:
+        """Return the dialect to try next, or ``None`` where the refusal is about something else.
+
+        Args:
+            message: The server's error text.
+            param: The field it names as the culprit, if it does.
+            fields: The sampling fields that the request had.
+        """
+        text = f"{param or ''} {message}".lower()
+        if self.schema and any(word in text for word in _SCHEMA_WORDS):
+            return msgspec.structs.replace(self, schema=False)
+        if self.max_tokens and "max_completion_tokens" in text:
+            return msgspec.structs.replace(self, max_tokens=False)
+        for field in fields:
+            if field not in self.without and (param == field or _names(text, field)):
+                return msgspec.structs.replace(self, without=(*self.without, field))
+        return None
+
+    def difference(self, earlier: Dialect) -> str:
+        """Return what changed since an earlier dialect, in a clause for people."""
+        if earlier.schema and not self.schema:
+            return "takes no JSON schema; asking for JSON in the text instead"
+        if earlier.max_tokens and not self.max_tokens:
+            return "wants max_completion_tokens instead of max_tokens"
+        return f"refuses {', '.join(set(self.without) - set(earlier.without))}; leaving it out"
+
+
+_SCHEMA_WORDS = ("response_format", "json_schema", "response format", "structured output", "guided", "grammar")
+_UNSUPPORTED = ("unsupported", "not support", "unexpected", "unknown", "unrecognized", "not permitted", "not allowed")
+
+
+def _names(text: str, field: str) -> bool:
+    """Tell whether an error text says of a field that it is not taken, and not merely that its value is too large."""
+    return field in text and any(word in text for word in _UNSUPPORTED)

@@ -1,0 +1,91 @@
+"""Complex reasoning: a question that the scene does not answer outright, and an answer built on what it shows."""
+
+from __future__ import annotations
+
+from pipeline.llm.writing.captions import as_phrase, as_sentence, lowered
+from pipeline.llm.writing.description import layout_sentences
+from pipeline.llm.writing.facts import Pen, be, existence, is_clear, the, whereabouts
+from pipeline.llm.writing.nouns import capital
+from pipeline.llm.writing.scene import Thing, View
+from pipeline.llm.writing.topic import Topic
+from pipeline.llm.writing.topics_inside import ANYTHING, INSIDE, WITHOUT_BOXES
+from pipeline.llm.writing.topics_outside import OUTSIDE
+from pipeline.records import Turn
+
+_LONGEST_WORDS = 105  # nothing is added to an answer that has this many
+
+_BY_LABEL: dict[str, list[Topic]] = {}
+for _topic in (*OUTSIDE, *INSIDE):
+    for _label in _topic.about.split():
+        _BY_LABEL.setdefault(_label.replace("_", " "), []).append(_topic)
+
+
+def reason(view: View, pen: Pen) -> Turn:
+    """Return one question and an answer whose facts are those of the scene and whose guesses say that they are."""
+    topic, thing = _choose(view, pen)
+    slots = _slots(pen, thing)
+    claim, why, close = (pen.pick(part).format(**slots) for part in (topic.claims, topic.reasons, topic.closes))
+    facts = _facts(view, pen, thing)
+    sentences = [capital(claim), *facts[:1], why] if pen.chance(0.5) else [*facts[:1], capital(claim), why]
+    words = sum(sentence.count(" ") + 1 for sentence in (*sentences, close))
+    for fact in facts[1:4]:
+        words += fact.count(" ") + 1
+        if words > _LONGEST_WORDS:
+            break
+        sentences.insert(-1, fact)
+    return Turn(capital(pen.pick(topic.questions).format(**slots)), " ".join((*sentences, capital(close))))
+
+
+def _choose(view: View, pen: Pen) -> tuple[Topic, Thing | None]:
+    """Return a topic and the thing that it is about: mostly a special topic, for one of the larger things."""
+    clear = [thing for thing in view.things if is_clear(thing)]
+    found = [
+        (topic, thing)
+        for thing in clear[:7]
+        for topic in _BY_LABEL.get(thing.noun.label, ())
+        if topic.many is None or topic.many == (thing.count > 1)
+    ]
+    if found and pen.chance(0.88):
+        return pen.pick(found)
+    if clear:
+        return pen.pick(ANYTHING), clear[0]
+    return WITHOUT_BOXES, None
+
+
+def _slots(pen: Pen, thing: Thing | None) -> dict[str, str]:
+    if thing is None:
+        return {"image": pen.image}
+    words = the(pen, thing)
+    single = thing.count == 1
+    return {
+        "t": words,
+        "T": capital(words),
+        "is": be(thing),
+        "has": "has" if single else "have",
+        "it": "it" if single else "they",
+        "them": "it" if single else "them",
+        "its": "its" if single else "their",
+        "image": pen.image,
+    }
+
+
+_AT_HAND = ("The scene shows {}.", "What can be seen is {}.", "Here, we have {}.", "The {image} shows {}.")
+
+
+def _facts(view: View, pen: Pen, thing: Thing | None) -> list[str]:
+    """Return what the answer rests on, the most telling first: what goes on, where the thing is, what else is there."""
+    facts = []
+    if view.captions:
+        caption = view.captions[0] if pen.chance(0.6) else pen.pick(view.captions[:3])
+        phrase, sentence = as_phrase(caption), as_sentence(caption)
+        if phrase is not None and (sentence is None or pen.chance(0.5)):
+            facts.append(pen.pick(_AT_HAND).format(phrase, image=pen.image))
+        else:
+            facts.append(f"{sentence or capital(lowered(caption))}.")
+    told: set[str] = set()
+    if thing is not None:
+        told.add(thing.noun.label)
+        if whereabouts(pen, thing) is not None or not view.captions:
+            facts.append(f"{existence(pen, thing, known=True)}.")
+    facts += [f"{sentence}." for sentence in layout_sentences(view, pen, told, focus=thing)]
+    return facts

@@ -1,0 +1,89 @@
+"""What ``generate`` and ``preview`` begin with: scenes from files, kinds from folders, a plan from both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from pipeline.annotations.coco import find_files, read_scenes
+from pipeline.errors import PipelineError
+from pipeline.prompting.kinds import Kind, load_kinds, shipped
+from pipeline.records import Scene
+from pipeline.samples.plan import Planned, choose_scenes, plan_each, plan_totals
+from pipeline.settings import SourceSettings, check_source, read_counts, read_parts
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Everything that is known before the first request."""
+
+    name: str
+    """Of the annotations; a run folder is called after it."""
+    files: dict[str, str]
+    """Where the annotations came from, for the record."""
+    images: Path | None
+    scenes: list[Scene]
+    """Those chosen, in file order."""
+    read: int
+    """Scenes in the files, before any choice."""
+    dropped: dict[str, int]
+    """What of the files could not be used, by reason."""
+    kinds: dict[str, Kind]
+    plan: list[Planned]
+    """In image order, then in the order of the kinds."""
+
+    @property
+    def is_quickstart(self) -> bool:
+        """Whether the built-in drawn scenes are used."""
+        return self.name == "quickstart" and self.images == shipped("seed_examples") / "quickstart" / "images"
+
+
+def read_source(settings: SourceSettings, total: str | None = None) -> Source:
+    """Read annotations and kinds, and plan the samples.
+
+    Args:
+        settings: What the person asked for.
+        total: Samples in all by kind, as ``read_counts`` reads them; instead of ``settings.kinds``.
+
+    Raises:
+        PipelineError: Something about the files, kinds or settings is wrong; nothing has been spent.
+    """
+    check_source(settings)
+    counts = read_counts(text) if (text := total or settings.kinds) else None
+    context = read_parts(settings.context) if settings.context else {}
+    kinds = load_kinds(counts, settings.prompts, settings.seed_examples, context)
+    name, captions, instances, images = _files(settings)
+    annotations = read_scenes(captions, instances, images)
+    scenes = choose_scenes(annotations.scenes, settings.seed, settings.limit, settings.image_id)
+    if total and counts:
+        plan = plan_totals(scenes, kinds, counts, settings.seed)
+    else:
+        plan = plan_each(scenes, kinds, counts or dict.fromkeys(kinds, 1))
+    if not plan:
+        sees = ", ".join(sorted({part for kind in kinds.values() for part in kind.context}))
+        raise PipelineError(f"nothing to make: none of {len(scenes)} images has what the kinds see ({sees})")
+    files = {"captions": captions, "instances": instances, "images": images}
+    return Source(
+        name=name,
+        files={key: str(path) for key, path in files.items() if path},
+        images=images,
+        scenes=scenes,
+        read=len(annotations.scenes),
+        dropped=annotations.dropped,
+        kinds=kinds,
+        plan=plan,
+    )
+
+
+def _files(settings: SourceSettings) -> tuple[str, Path | None, Path | None, Path | None]:
+    """Return the name of the annotations, and where captions, instances and images are."""
+    if settings.captions or settings.instances:
+        stem = (settings.instances or settings.captions or Path()).stem
+        name = stem.removeprefix("instances_").removeprefix("captions_")
+        return name, settings.captions, settings.instances, settings.images
+    if settings.annotations:
+        captions, instances = find_files(settings.annotations)
+        return settings.annotations.resolve().name, captions, instances, settings.images
+    folder = shipped("seed_examples") / "quickstart"
+    captions, instances = find_files(folder)
+    return "quickstart", captions, instances, folder / "images"

@@ -1,0 +1,1 @@
+"""Scenes to messages: the context text, the kinds of reply, the few-shot prompt."""

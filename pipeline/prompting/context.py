@@ -1,0 +1,32 @@
+"""A scene in words, as the text-only model sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pipeline.records import ContextPart, Scene
+
+
+def describe(scene: Scene, parts: Collection[ContextPart]) -> str:
+    """Return the captions, a blank line, then one line a box, as plain text.
+
+    The form is LLaVA's: ``category: [x1, y1, x2, y2]`` in fractions of the image, rounded to 3 decimals and printed as
+    Python prints a list of floats (arXiv 2304.08485, section 3). A part that is not asked for, or that the scene does
+    not have, leaves no blank line behind.
+    """
+    blocks = []
+    if "captions" in parts and scene.captions:
+        blocks.append("\n".join(scene.captions))
+    if "boxes" in parts and scene.boxes:
+        blocks.append(
+            "\n".join(
+                f"{box.label}: {[round(box.x0, 3), round(box.y0, 3), round(box.x1, 3), round(box.y1, 3)]}"
+                for box in scene.boxes
+            )
+        )
+    return "\n\n".join(blocks)
+
+
+def can_describe(scene: Scene, parts: Collection[ContextPart]) -> bool:
+    """Tell whether the scene has anything of what these parts show."""
+    return bool(("captions" in parts and scene.captions) or ("boxes" in parts and scene.boxes))

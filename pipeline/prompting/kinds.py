@@ -1,0 +1,264 @@
+"""Kinds of reply, as folders: ``prompts/<kind>/`` with its words, ``seed_examples/<kind>/`` with its examples.
+
+Everything that can be wrong with a kind is found here, at start-up: a name the templates do not know, an example that
+is missing, an example that breaks the form its kind asks for.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+import jinja2.meta
+import msgspec
+from pydantic import Field, ValidationError
+
+from pipeline.errors import PipelineError
+from pipeline.prompting.context import describe
+from pipeline.prompting.replies import Shape, UnreadableReply, read_reply
+from pipeline.records import Box, ContextPart, Record, Scene, Turn
+
+_PACKAGE = Path(__file__).parents[1]
+SYSTEM_NAMES = frozenset({"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns"})
+"""What ``system.jinja`` may use; the text is the same for all scenes, so that a server's prefix cache serves it."""
+USER_NAMES = frozenset({"context", "captions", "boxes"})
+"""What ``user.jinja`` may use."""
+
+
+class KindFile(Record):
+    """``kind.toml``: what a kind sees, and which shape its reply has."""
+
+    description: str = ""
+    """One clause for people."""
+    shape: Shape
+    """``turns``: several questions and answers; ``pair``: one of each; ``answer``: the question is drawn."""
+    context: tuple[ContextPart, ...] = Field(default=("captions", "boxes"), min_length=1)
+    """What of a scene it is shown."""
+    examples: tuple[str, ...]
+    """Names of its examples in ``seed_examples/<kind>/``, in the order the model sees them; ``[]`` for none."""
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """Sampling temperature; the server's own if left out."""
+    max_tokens: int = Field(default=1500, ge=1)
+    """A reply that is longer is cut by the server, and then rejected."""
+    min_turns: int = Field(default=1, ge=1)
+    """Fewest turns, for the shape ``turns``."""
+    max_turns: int = Field(default=20, ge=1)
+    """Most turns, for the shape ``turns``."""
+
+
+class ExampleBox(Record):
+    """One object of an example, as a person writes it."""
+
+    label: str = Field(min_length=1)
+    bbox: tuple[
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+        Annotated[float, Field(ge=0, le=1)],
+    ]
+    """Left, top, right, bottom, in fractions of the image."""
+
+
+class ExampleFile(Record):
+    """``seed_examples/<kind>/<name>.json``: a scene and the reply that it deserves."""
+
+    captions: tuple[str, ...] = ()
+    boxes: tuple[ExampleBox, ...] = ()
+    reply: dict[str, Any]
+    """As the shape of the kind has it."""
+
+
+class Example(msgspec.Struct, frozen=True):
+    """A few-shot pair, checked."""
+
+    scene: Scene
+    turns: list[Turn]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One kind of reply, ready to be rendered."""
+
+    name: str
+    file: KindFile
+    context: tuple[ContextPart, ...]
+    """What of a scene it is shown in this run; ``kind.toml`` says what it is by default."""
+    system: jinja2.Template
+    user: jinja2.Template
+    questions: tuple[str, ...]
+    """Drawn from, for the shape ``answer``; empty for the other shapes."""
+    examples: tuple[Example, ...]
+
+
+def shipped(folder: str) -> Path:
+    """Return where our own ``prompts`` or ``seed_examples`` are: in the installed package, or in the checkout."""
+    inside = _PACKAGE / folder
+    return inside if inside.is_dir() else _PACKAGE.parent / folder
+
+
+def load_kinds(
+    names: Iterable[str] | None = None,
+    prompts: Path | None = None,
+    seed_examples: Path | None = None,
+    context: Mapping[str, Sequence[ContextPart]] | None = None,
+) -> dict[str, Kind]:
+    """Load kinds by name, checked so that nothing about them can fail later.
+
+    Args:
+        names: Which kinds; all that are found if ``None``.
+        prompts: A user's own folder of kinds; its kinds come before shipped ones of the same name.
+        seed_examples: Where the examples of the user's kinds are; by default ``seed_examples`` inside ``prompts``, else
+            beside it.
+        context: What a kind sees, by kind, where that differs from its ``kind.toml``.
+
+    Returns:
+        The kinds in the order of ``names``, or in alphabetical order.
+
+    Raises:
+        PipelineError: A kind or a file of it is missing or wrong; the message names the file.
+    """
+    found = _find(shipped("prompts"), shipped("seed_examples"))
+    if prompts is not None:
+        if not prompts.is_dir():
+            raise PipelineError(f"no folder of prompts at {prompts}; pass --prompts DIR with DIR/<kind>/kind.toml")
+        own = _find(prompts, seed_examples or _examples_beside(prompts))
+        if not own:
+            raise PipelineError(f"{prompts} has no kind; a kind is a folder in it with a kind.toml")
+        found |= own
+    elif seed_examples is not None:
+        found = {name: (folder, seed_examples / name) for name, (folder, _) in found.items()}
+    wanted = sorted(found) if names is None else list(names)
+    context = context or {}
+    for name in [*wanted, *context]:
+        if name not in found:
+            raise PipelineError(f"no kind named {name!r}; there are {', '.join(sorted(found))}")
+    return {name: _load(name, *found[name], context.get(name)) for name in wanted}
+
+
+def _find(prompts: Path, examples: Path) -> dict[str, tuple[Path, Path]]:
+    folders = sorted(file.parent for file in prompts.glob("*/kind.toml"))
+    return {folder.name: (folder, examples / folder.name) for folder in folders}
+
+
+def _examples_beside(prompts: Path) -> Path:
+    inside = prompts / "seed_examples"
+    return inside if inside.is_dir() else prompts.resolve().parent / "seed_examples"
+
+
+def _load(name: str, folder: Path, examples: Path, context: Sequence[ContextPart] | None) -> Kind:
+    path = folder / "kind.toml"
+    try:
+        file = KindFile.model_validate(tomllib.loads(_read(path)))
+    except tomllib.TOMLDecodeError as error:
+        raise PipelineError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise PipelineError(f"{path}: {first_fault(error)}") from None
+    if file.min_turns > file.max_turns:
+        raise PipelineError(f"{path}: min_turns {file.min_turns} is more than max_turns {file.max_turns}")
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([folder, folder.parent]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # the text goes to a model, not into a page
+    )
+    kind = Kind(
+        name=name,
+        file=file,
+        context=tuple(context) if context else file.context,
+        system=_template(environment, folder / "system.jinja", SYSTEM_NAMES),
+        user=_template(environment, folder / "user.jinja", USER_NAMES),
+        questions=_questions(folder / "questions.txt") if file.shape == "answer" else (),
+        examples=tuple(_example(examples / f"{example}.json", file, path) for example in file.examples),
+    )
+    _try_out(kind, folder)
+    return kind
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PipelineError(f"cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PipelineError(f"{path} is not UTF-8 text; save it as UTF-8") from None
+
+
+def _template(environment: jinja2.Environment, path: Path, known: frozenset[str]) -> jinja2.Template:
+    source = _read(path)
+    try:
+        unknown = jinja2.meta.find_undeclared_variables(environment.parse(source)) - known
+        if unknown:
+            raise PipelineError(f"{path}: unknown name {min(unknown)!r}; known are {', '.join(sorted(known))}")
+        return environment.from_string(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise PipelineError(f"{path}, line {error.lineno}: {error.message}") from None
+
+
+def _try_out(kind: Kind, folder: Path) -> None:
+    """Render both templates once, so that what only shows on rendering shows now."""
+    scene = Scene("0", "", 4, 3, ("A dog.",), (Box("dog", 0.1, 0.2, 0.5, 0.6),))
+    path = folder / "system.jinja"
+    try:
+        render_system(kind, "")
+        path = folder / "user.jinja"
+        render_user(kind, scene)
+    except (jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise PipelineError(f"{path}: {error}") from None
+
+
+def render_system(kind: Kind, reply_format: str) -> str:
+    """Return the system message, with the paragraph that describes the reply's form."""
+    return kind.system.render(
+        reply_format=reply_format,
+        sees_captions="captions" in kind.context,
+        sees_boxes="boxes" in kind.context,
+        min_turns=kind.file.min_turns,
+        max_turns=kind.file.max_turns,
+    ).strip()
+
+
+def render_user(kind: Kind, scene: Scene) -> str:
+    """Return the user message for a scene, showing what the kind sees of it."""
+    return kind.user.render(
+        context=describe(scene, kind.context),
+        captions=scene.captions if "captions" in kind.context else (),
+        boxes=scene.boxes if "boxes" in kind.context else (),
+    ).strip()
+
+
+def _questions(path: Path) -> tuple[str, ...]:
+    lines = (line.strip() for line in _read(path).splitlines())
+    questions = tuple(line for line in lines if line and not line.startswith("#"))
+    if not questions:
+        raise PipelineError(f"{path} has no question; write one a line")
+    return questions
+
+
+def _example(path: Path, kind: KindFile, named_in: Path) -> Example:
+    if not path.is_file():
+        raise PipelineError(f"no example at {path}, which {named_in} names")
+    try:
+        file = ExampleFile.model_validate_json(_read(path))
+        reply = json.dumps(file.reply)
+        turns = read_reply(reply, kind.shape, "json", min_turns=kind.min_turns, max_turns=kind.max_turns)
+    except UnreadableReply as error:
+        raise PipelineError(f"{path}: reply does not fit shape {kind.shape!r}: {error}") from None
+    except ValidationError as error:
+        raise PipelineError(f"{path}: {first_fault(error)}") from None
+    boxes = tuple(Box(box.label, *box.bbox) for box in file.boxes)
+    for box in boxes:
+        if box.x0 >= box.x1 or box.y0 >= box.y1:
+            raise PipelineError(f"{path}: the bbox of {box.label!r} has no area; write [left, top, right, bottom]")
+    scene = Scene(path.stem, "", 0, 0, tuple(caption.strip() for caption in file.captions), boxes)
+    return Example(scene, turns)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first of pydantic's findings as ``field: what is wrong``."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]

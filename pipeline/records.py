@@ -1,0 +1,122 @@
+"""The nouns that travel through the pipeline.
+
+Those that come by the hundred thousand are ``msgspec`` structs: a validated box of pydantic's costs five times the
+time and memory, and COCO train2017 has 860,001. What a person writes by hand (settings, ``kind.toml``, seed examples)
+and what a model writes (replies) is pydantic, for its messages.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict
+
+ContextPart = Literal["captions", "boxes"]
+"""What of a scene a kind may be shown."""
+
+
+class Record(BaseModel):
+    """Base of the hand-written and model-written records: frozen, and strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Box(msgspec.Struct, frozen=True, gc=False):
+    """One labelled object, in fractions of the image so that size does not matter.
+
+    ``0 <= x0 <= x1 <= 1``, and the same for y.
+    """
+
+    label: str
+    """Category name, such as ``dog``."""
+    x0: float
+    """Left edge, from 0 (left of the image) to 1 (right)."""
+    y0: float
+    """Top edge, from 0 (top of the image) to 1 (bottom)."""
+    x1: float
+    """Right edge."""
+    y1: float
+    """Bottom edge."""
+    crowd: bool = False
+    """Whether the box surrounds a group that was not annotated one by one (COCO's ``iscrowd``)."""
+
+
+class Scene(msgspec.Struct, frozen=True):
+    """One annotated image: all that is known of it without looking at its pixels."""
+
+    image_id: str
+    """The annotation file's id, as text: ``493652`` or whatever the file uses."""
+    file_name: str
+    """As in the annotation file; may hold folders. Empty if the file names none."""
+    width: int
+    """Pixels."""
+    height: int
+    """Pixels."""
+    captions: tuple[str, ...] = ()
+    """Stripped, without line breaks, in file order; may be empty."""
+    boxes: tuple[Box, ...] = ()
+    """In file order; may be empty."""
+    licence: str | None = None
+    """Name and address of the image's licence, where the file tells."""
+    path: Path | None = None
+    """The image file, where ``--images`` was given and the file is there."""
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One chat message, as it is sent and as it is stored."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One question about the image and its answer."""
+
+    question: str
+    answer: str
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One finished sample: turns about a scene, and where they came from."""
+
+    id: str
+    """``<image_id>/<kind>/<n>``."""
+    scene: Scene
+    kind: str
+    context: str
+    """The scene's text as the model saw it."""
+    turns: list[Turn]
+    model: str
+    """As the server names it."""
+    prompt_hash: str
+    """Of the kind's static prompt."""
+    request_hash: str
+    """Of the request that was answered well; the journal's key in hex."""
+    seed: int
+    attempts: int
+    """Replies paid for, the good one included."""
+    finish_reason: str | None
+    prompt_tokens: int
+    """Over all attempts."""
+    completion_tokens: int
+    """Over all attempts."""
+
+
+class Reject(msgspec.Struct, frozen=True):
+    """A planned sample that could not be made, and why."""
+
+    id: str
+    image_id: str
+    kind: str
+    reason: str
+    """Short and countable, such as ``unreadable reply``."""
+    error: str
+    """What exactly was wrong, in the server's or the checker's words."""
+    request_hash: str | None
+    """Of the last request that was answered; the journal has its reply."""
+    attempts: int
+    """Replies paid for."""
+    prompt_tokens: int
+    completion_tokens: int

@@ -1,0 +1,90 @@
+"""The dataset card of a run: what is in it, who wrote it, what may be done with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.samples.files import write_text
+from pipeline.samples.run import RunFolder
+
+_CARD = """\
+---
+configs:
+- config_name: default
+  data_files: samples.parquet
+task_categories:
+- visual-question-answering
+- image-text-to-text
+size_categories:
+- {size}
+tags:
+- visual-instruction-tuning
+- llava
+- synthetic
+---
+
+# {name}
+
+{total:,} samples of visual instruction data about {images:,} annotated images, written by **{writer}**
+from captions and boxes alone; the writer never saw a pixel.
+
+| kind | samples | prompt |
+| --- | ---: | --- |
+{kinds}
+
+{rejects}
+
+## Columns
+
+`messages` holds the turns as `role` and `content`; the image belongs to the first user turn. `context` is
+what the writer was shown, `captions` and `boxes` are the same as data (boxes as left, top, right, bottom in
+fractions of the image). `claims` and `findings` are empty until the samples have been checked. The rest tells
+where a sample came from: `model`, `prompt_hash`, `request_hash`, `seed`, `attempts`, `finish_reason`, tokens
+over all attempts.
+
+```python
+from datasets import load_dataset
+samples = load_dataset("parquet", data_files="samples.parquet", split="train")
+```
+
+## Made from
+
+{sources}
+
+Left out of the annotations: {left_out}.
+
+## Terms
+
+Each image keeps its own licence (column `licence`); the annotations keep theirs. Text by a language model is
+subject to the terms of whoever serves that model. The text was made by a machine and may be wrong: look before
+you train on it.
+"""
+
+
+def write_card(folder: RunFolder, record: dict[str, Any]) -> None:
+    """Write ``README.md`` from the finished ``run.json``."""
+    samples = {kind: count for kind, count in record["samples"].items() if kind != "total"}
+    rejects = {reason: count for reason, count in record["rejects"].items() if reason != "total"}
+    refused = "; ".join(f"{count:,} {reason}" for reason, count in rejects.items())
+    annotations = record["annotations"]
+    files = [f"- {role}: `{annotations[role]}`" for role in ("captions", "instances", "images") if role in annotations]
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in record["left_out"].items())
+    total = record["samples"]["total"]
+    card = _CARD.format(
+        size=_size_category(total),
+        name=folder.path.resolve().name,
+        total=total,
+        images=annotations["images_chosen"],
+        writer=record["written_by"],
+        kinds="\n".join(f"| {kind} | {count:,} | `{record['prompts'][kind]}` |" for kind, count in samples.items()),
+        rejects=f"Rejected, and kept in `rejects.parquet` with the reason: {refused or 'nothing'}.",
+        sources="\n".join(files),
+        left_out=left_out or "nothing",
+    )
+    write_text(folder.card, card)
+
+
+def _size_category(count: int) -> str:
+    """Return the hub's name for a size."""
+    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+    return next((name for bound, name in bounds if count < bound), "1M<n<10M")

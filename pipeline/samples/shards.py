@@ -1,0 +1,226 @@
+"""The row, and the files that hold it: Arrow shards as the run goes, Parquet when it is done.
+
+Shards are Arrow IPC *streams*: ``datasets.Dataset.from_file`` reads them in place and cannot read the file format. A
+shard holds a fixed range of the plan and is written once all its samples are settled, so the same replies give the same
+bytes whatever order they came in. Columns are added, never renamed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.records import Reject, Sample, Scene
+from pipeline.samples.files import writing_beside
+
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+_BOXES = pa.list_(pa.struct([("label", pa.string()), ("bbox", pa.list_(pa.float32(), 4)), ("crowd", pa.bool_())]))
+_SPAN = [("turn", pa.int32()), ("start", pa.int32()), ("end", pa.int32())]
+_CLAIMS = pa.list_(
+    pa.struct(
+        [
+            *_SPAN,
+            ("kind", pa.string()),
+            ("verdict", pa.string()),
+            ("boxes", pa.list_(pa.int32())),
+            ("captions", pa.list_(pa.int32())),
+        ]
+    )
+)
+_FINDINGS = pa.list_(pa.struct([*_SPAN, ("kind", pa.string()), ("detail", pa.string())]))
+
+_ROW: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("image_id", pa.string()),
+    ("image", _IMAGE),
+    ("file_name", pa.string()),
+    ("width", pa.int32()),
+    ("height", pa.int32()),
+    ("licence", pa.string()),
+    ("kind", pa.string()),
+    ("messages", _MESSAGES),
+    ("context", pa.string()),
+    ("captions", pa.list_(pa.string())),
+    ("boxes", _BOXES),
+    ("claims", _CLAIMS),
+    ("findings", _FINDINGS),
+    ("model", pa.string()),
+    ("prompt_hash", pa.string()),
+    ("request_hash", pa.string()),
+    ("seed", pa.int64()),
+    ("attempts", pa.int32()),
+    ("finish_reason", pa.string()),
+    ("prompt_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("cost_usd", pa.float64()),
+]
+
+_REJECT_ROW: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("image_id", pa.string()),
+    ("kind", pa.string()),
+    ("reason", pa.string()),
+    ("error", pa.string()),
+    ("attempts", pa.int32()),
+    ("prompt_tokens", pa.int64()),
+    ("completion_tokens", pa.int64()),
+    ("request_hash", pa.string()),
+    ("reply", pa.string()),
+]
+
+
+def _feature(column: pa.DataType) -> Any:
+    """Return a column's type as the ``datasets`` library writes it."""
+    if column == _IMAGE:
+        return {"_type": "Image"}
+    if pa.types.is_struct(column):
+        return {field.name: _feature(field.type) for field in column}
+    if pa.types.is_fixed_size_list(column):
+        return {"feature": _feature(column.value_type), "length": column.list_size, "_type": "List"}
+    if pa.types.is_list(column):
+        return {"feature": _feature(column.value_type), "_type": "List"}
+    names = {"float": "float32", "double": "float64"}
+    return {"dtype": names.get(str(column), str(column)), "_type": "Value"}
+
+
+def _schema(row: list[tuple[str, pa.DataType]]) -> pa.Schema:
+    features = {name: _feature(column) for name, column in row}
+    return pa.schema(row, metadata={"huggingface": json.dumps({"info": {"features": features}})})
+
+
+SCHEMA = _schema(_ROW)
+"""Of a sample's row; carries the ``datasets`` features, so that its viewer shows the image."""
+REJECT_SCHEMA = _schema(_REJECT_ROW)
+"""Of a reject's row."""
+
+
+def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
+    """Return a sample as a row of ``SCHEMA``.
+
+    Raises:
+        OSError: The image is to be embedded and cannot be read.
+    """
+    scene = sample.scene
+    messages = []
+    for turn in sample.turns:
+        messages.append({"role": "user", "content": turn.question})
+        messages.append({"role": "assistant", "content": turn.answer})
+    return {
+        "id": sample.id,
+        "image_id": scene.image_id,
+        "image": _image(scene, embed=embed_image),
+        "file_name": scene.file_name,
+        "width": scene.width,
+        "height": scene.height,
+        "licence": scene.licence,
+        "kind": sample.kind,
+        "messages": messages,
+        "context": sample.context,
+        "captions": scene.captions,
+        "boxes": [
+            {"label": box.label, "bbox": (box.x0, box.y0, box.x1, box.y1), "crowd": box.crowd} for box in scene.boxes
+        ],
+        "claims": [],
+        "findings": [],
+        "model": sample.model,
+        "prompt_hash": sample.prompt_hash,
+        "request_hash": sample.request_hash,
+        "seed": sample.seed,
+        "attempts": sample.attempts,
+        "finish_reason": sample.finish_reason,
+        "prompt_tokens": sample.prompt_tokens,
+        "completion_tokens": sample.completion_tokens,
+        "cost_usd": None,
+    }
+
+
+def _image(scene: Scene, *, embed: bool) -> dict[str, Any] | None:
+    if scene.path is None:
+        return None
+    if embed:
+        return {"bytes": scene.path.read_bytes(), "path": scene.path.name}
+    return {"bytes": None, "path": str(scene.path.resolve())}
+
+
+def reject_row(reject: Reject, reply: str | None) -> dict[str, Any]:
+    """Return a reject as a row of ``REJECT_SCHEMA``, with the last reply that was paid for it."""
+    return {name: getattr(reject, name) for name in Reject.__struct_fields__} | {"reply": reply}
+
+
+def write_shard(path: Path, samples: Iterable[Sample], *, embed_images: bool) -> None:
+    """Write samples as one Arrow stream, beside and then renamed."""
+    rows = [sample_row(sample, embed_image=embed_images) for sample in samples]
+    batch = pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+    with (
+        writing_beside(path) as beside,
+        pa.OSFile(str(beside), "wb") as sink,
+        pa.ipc.new_stream(sink, SCHEMA) as stream,
+    ):
+        stream.write_batch(batch)
+
+
+def read_shard(path: Path) -> pa.Table:
+    """Read a shard back."""
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_stream(source).read_all()
+
+
+def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables as one Parquet file, a row group each, beside and then renamed."""
+    with writing_beside(path) as beside, pq.ParquetWriter(str(beside), schema, compression="zstd") as writer:
+        for table in tables:
+            if table.num_rows:
+                writer.write_table(table)
+
+
+def in_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema, size: int = 1000) -> Iterator[pa.Table]:
+    """Yield rows as tables of at most ``size``."""
+    waiting: list[dict[str, Any]] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == size:
+            yield pa.Table.from_pylist(waiting, schema=schema)
+            waiting = []
+    yield pa.Table.from_pylist(waiting, schema=schema)
+
+
+class Shards:
+    """Takes settled samples in any order and writes each shard of the plan when its last one is in."""
+
+    def __init__(self, folder: Path, planned: int, size: int, *, embed_images: bool) -> None:
+        """Begin with nothing settled.
+
+        Args:
+            folder: Where the shards go.
+            planned: How many samples the plan has.
+            size: Planned samples a shard; rejects leave a shard shorter, never shift the next one.
+            embed_images: Whether rows hold the image's bytes.
+        """
+        self._folder = folder
+        self._planned = planned
+        self._size = size
+        self._embed = embed_images
+        self._open: dict[int, dict[int, Sample | None]] = {}
+
+    def settle(self, index: int, sample: Sample | None) -> None:
+        """Take what became of the ``index``-th planned sample: a sample, or ``None`` where it was rejected."""
+        number = index // self._size
+        settled = self._open.setdefault(number, {})
+        settled[index] = sample
+        if len(settled) == min(self._size, self._planned - number * self._size):
+            good = [settled[key] for key in sorted(settled)]
+            write_shard(self._path(number), (sample for sample in good if sample), embed_images=self._embed)
+            del self._open[number]
+
+    def paths(self) -> Sequence[Path]:
+        """Return where the shards of the whole plan are, in plan order."""
+        return [self._path(number) for number in range(-(-self._planned // self._size))]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:05d}.arrow"

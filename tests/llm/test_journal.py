@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import PipelineError, RunStopped
+from pipeline.llm.journal import VERSION, Journal, Reply
+
+REPLY = Reply("A dog.", None, "stop", "m", 10, 4, 3)
+
+
+def test_a_kept_reply_is_found_by_the_next_process(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite")
+    assert journal.find(b"key") is None
+    journal.keep(b"key", "1/conversation/0", REPLY)
+    journal.leave_note("dialect", "json")
+    journal.close()
+    again = Journal(tmp_path / "j.sqlite")
+    assert again.find(b"key") == REPLY
+    assert again.note("dialect") == "json"
+    assert again.count() == 1
+    again.close()
+
+
+def test_a_reply_survives_sigkill_the_moment_it_is_kept(tmp_path: Path) -> None:
+    program = (
+        "import sys, pathlib\n"
+        "from pipeline.llm.journal import Journal, Reply\n"
+        "journal = Journal(pathlib.Path(sys.argv[1]))\n"
+        "for n in range(10**6):\n"
+        "    journal.keep(b'%d' % n, 's', Reply('x' * 1000, None, 'stop', 'm', 1, 0, 1))\n"
+        "    print(n, flush=True)\n"
+    )
+    path = tmp_path / "j.sqlite"
+    child = subprocess.Popen([sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout
+    for _ in range(300):
+        child.stdout.readline()
+    os.kill(child.pid, signal.SIGKILL)
+    told = [int(line) for line in child.stdout.read().split()]
+    child.wait()
+    journal = Journal(path)
+    last = max(told, default=299)
+    assert journal.count() in (last + 1, last + 2)
+    assert all(journal.find(b"%d" % n) for n in range(last + 1))
+    journal.close()
+
+
+def test_a_journal_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    Journal(path).close()
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(PipelineError, match=f"newer version \\({VERSION + 1}"):
+        Journal(path)
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_journal_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a database, but long enough to look like a header of one\n" * 20)
+    with pytest.raises(PipelineError, match="not a readable journal"):
+        Journal(tmp_path / "text")
+    other = sqlite3.connect(tmp_path / "other")
+    other.execute("CREATE TABLE t (x)")
+    other.close()
+    with pytest.raises(PipelineError, match="no journal of ours"):
+        Journal(tmp_path / "other")
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_was_committed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite")
+    journal.keep(b"first", "s", REPLY)
+    journal._db.execute("PRAGMA max_page_count = 8")  # SQLite's own way to run out of room
+    with pytest.raises(RunStopped, match="full.*run again"):
+        for n in range(1000):
+            journal.keep(b"%d" % n, "s", Reply("x" * 1000, None, "stop", "m", 1, 0, 1))
+    assert journal.find(b"first") == REPLY
+    journal.close()
