@@ -231,11 +231,12 @@ class _Run:
         """Ask for one sample until its reply can be read, or as often as the person allows."""
         prompt = self._prompts[planned.kind]
         kind, file = prompt.kind, prompt.kind.file
-        seed = request_seed(planned, self._settings.seed)
         scene = Message("user", render_user(kind, planned.scene))
         following, spent, key = [scene], list[Reply](), b""
         reason, fault = "unreadable reply", ""
-        for _ in range(self._settings.attempts):
+        for attempt in range(self._settings.attempts):
+            # A seed of its own: a model that repeats its bad reply must not be asked the very same question again.
+            seed = request_seed(planned, self._settings.seed, attempt)
             try:
                 answered = await self._client.ask(Question(planned.id, prompt, following, seed))
             except Refused as error:

@@ -187,6 +187,15 @@ def test_an_unreadable_reply_is_asked_for_again_with_the_reason(coco: Callable[.
     assert "Invalid JSON" in seen[2][-1]["content"]
 
 
+def test_a_model_that_repeats_itself_is_paid_for_no_more_attempts_than_allowed(coco: Callable[..., Path]) -> None:
+    with background(script("nonsense"), model="model") as server:
+        assert generate(coco(2), server, "run", "--kinds", "conversation", "--attempts", "4") == 0
+        assert server.stats().requests == 8
+        assert server.stats().repeated == 0
+        assert generate(coco(2), server, "run", "--kinds", "conversation", "--attempts", "5") == 0
+        assert server.stats().requests == 10
+
+
 @pytest.mark.parametrize(
     ("answer", "reason", "attempts", "words"),
     [

@@ -153,6 +153,7 @@ class Server:
             await asyncio.wrap_future(stop)
         finally:
             await site.stop()
+            await asyncio.sleep(0.01)  # until connections just accepted are known to the runner, which closes them
             for task in self._flying:
                 if task:
                     task.cancel()

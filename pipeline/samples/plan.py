@@ -90,9 +90,9 @@ def draw(seed: int, *words: str) -> int:
     return int.from_bytes(digest) >> 1
 
 
-def request_seed(planned: Planned, seed: int) -> int:
+def request_seed(planned: Planned, seed: int, attempt: int) -> int:
     """Return the sampling seed of a request, from 0 to 2**31 - 1, which every server's integer holds."""
-    return draw(seed, planned.id) >> 32
+    return draw(seed, planned.id, str(attempt)) >> 32
 
 
 def draw_question(planned: Planned, questions: Sequence[str], seed: int) -> str:

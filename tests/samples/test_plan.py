@@ -72,8 +72,8 @@ def test_seeds_and_questions_depend_on_the_sample_alone() -> None:
     kinds = load_kinds(["detailed_description"])
     first, second = plan_each(SCENES[:1], kinds, {"detailed_description": 2})
     questions = kinds["detailed_description"].questions
-    assert request_seed(first, 0) != request_seed(second, 0)
-    assert 0 <= request_seed(first, 0) < 2**31
+    assert len({request_seed(first, 0, 0), request_seed(second, 0, 0), request_seed(first, 0, 1)}) == 3
+    assert 0 <= request_seed(first, 0, 0) < 2**31
     assert draw_question(first, questions, 0) == draw_question(first, questions, 0)
     drawn = {draw_question(p, questions, 0) for p in plan_each(SCENES, kinds, {"detailed_description": 1})}
     assert len(drawn) > len(questions) / 2

@@ -183,7 +183,8 @@ def _everything(scene: DrawnScene, groups: list[Group], rng: Random) -> str:
     if scene.place == "open sky":
         return f"{PLACES[scene.place].name} with {_listed(spots['in the sky'])}"
     told = [f"{_listed(parts)} {where}" for where, parts in spots.items()]
-    return f"{PLACES[scene.place].name} with {', and '.join(told)}"
+    rest = f", and {told[-1]}" if len(told) > 1 else ""
+    return f"{PLACES[scene.place].name} with {', '.join(told[:-1] or told)}{rest}"
 
 
 def _picture(scene: DrawnScene, groups: list[Group], rng: Random) -> str:
@@ -310,5 +311,7 @@ def captions(scene: DrawnScene, rng: Random) -> list[str]:
 
 
 def _differ(one: str, two: str) -> int:
-    """Return how many words are in one of the texts only."""
+    """Return how many words are in one of the texts only; none where one text goes on from the other."""
+    if one.startswith(two) or two.startswith(one):
+        return 0
     return len(set(one.lower().split()) ^ set(two.lower().split()))

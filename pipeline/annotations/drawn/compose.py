@@ -52,18 +52,23 @@ class DrawnScene(msgspec.Struct, frozen=True):
     """From the farthest to the nearest."""
 
 
-class _Wanted(msgspec.Struct, frozen=True):
+class Wanted(msgspec.Struct, frozen=True):
+    """An object that has no position yet."""
+
     category: str
     colour: str
     spot: Spot
 
     @property
     def thing(self) -> Thing:
+        """How to draw it."""
         return FLYING_BIRD if self.category == "bird" and self.spot.where == "in the sky" else THINGS[self.category]
 
 
-class _Placed(msgspec.Struct, frozen=True):
-    wanted: _Wanted
+class Placed(msgspec.Struct, frozen=True):
+    """An object with its sheet's corners in pixels, and the pixels that a unit of its sheet takes."""
+
+    wanted: Wanted
     corners: Corners
     scale: float
 
@@ -80,17 +85,17 @@ def compose(seed: int, index: int) -> tuple[Image.Image, DrawnScene]:
     size = (480, 640) if place.upright and rng.random() < 0.25 else (640, 480)
     background, view = draw_place(name, mood, size, rng)
     placed = _arrange(_choose(name, mood, rng), size, view.busy, rng)
-    picture, objects = _paint(background, placed, rng)
+    picture, objects = paint_objects(background, placed, rng)
     return picture, DrawnScene(name, mood, tuple(view.seen), *size, objects)
 
 
-def _choose(name: str, mood: str, rng: Random) -> list[_Wanted]:
+def _choose(name: str, mood: str, rng: Random) -> list[Wanted]:
     """Return the objects a scene should hold: one category in some number, and up to three others."""
     spots = PLACES[name].spots
-    wanted: list[_Wanted] = []
+    wanted: list[Wanted] = []
     if name == "dining room":
         table = Spot("by the window", ("dining table",), 0.96, 0.96, 1.0, 1.0)
-        wanted.append(_Wanted("dining table", rng.choice(THINGS["dining table"].colours), table))
+        wanted.append(Wanted("dining table", rng.choice(THINGS["dining table"].colours), table))
     extras = rng.choice((0, 1, 1, 2, 2, 3) if PLACES[name].outdoors else (1, 1, 2, 2, 3))
     for extra in range(1 + extras):
         empty = [s for s in spots if not s.floating and all(known.spot != s for known in wanted)]
@@ -101,7 +106,7 @@ def _choose(name: str, mood: str, rng: Random) -> list[_Wanted]:
             continue
         count = rng.choice((1, 1, 2, 2, 3, 3, 4, 5, 6)) if extra == 0 else rng.choice((1, 1, 1, 2, 2, 3))
         count = min(count if thing.pairs else 1, MOST - len(wanted))
-        wanted += [_Wanted(category, colour, spot) for colour in _colours(thing, spot, mood, count, rng)]
+        wanted += [Wanted(category, colour, spot) for colour in _colours(thing, spot, mood, count, rng)]
     return wanted
 
 
@@ -115,10 +120,10 @@ def _colours(thing: Thing, spot: Spot, mood: str, count: int, rng: Random) -> li
     return [rng.choice(able) for _ in range(count)]
 
 
-def _arrange(wanted: list[_Wanted], size: tuple[int, int], busy: list[Corners], rng: Random) -> list[_Placed]:
+def _arrange(wanted: list[Wanted], size: tuple[int, int], busy: list[Corners], rng: Random) -> list[Placed]:
     """Find room for each object, the large ones first, and return them from the farthest to the nearest."""
     zoom = {1: 1.45, 2: 1.3, 3: 1.15}.get(len(wanted), 1.0)
-    placed: list[_Placed] = []
+    placed: list[Placed] = []
     for one in sorted(wanted, key=lambda w: -w.thing.width * w.thing.height_px):
         for attempt in range(TRIES):
             # Half way through, settle for smaller: a crowd should still fit.
@@ -129,7 +134,7 @@ def _arrange(wanted: list[_Wanted], size: tuple[int, int], busy: list[Corners], 
     return sorted(placed, key=lambda p: (p.wanted.category != "dining table", p.corners[3]))
 
 
-def _somewhere(one: _Wanted, size: tuple[int, int], zoom: float, rng: Random) -> _Placed:
+def _somewhere(one: Wanted, size: tuple[int, int], zoom: float, rng: Random) -> Placed:
     spot, thing, depth = one.spot, one.thing, rng.random()
     if one.category == "dining table":
         zoom, depth = 1.0, 0.5
@@ -140,10 +145,10 @@ def _somewhere(one: _Wanted, size: tuple[int, int], zoom: float, rng: Random) ->
     if one.category != "dining table":
         room = max(0.0, size[0] * (1 - 2 * spot.margin) - width)
         middle = size[0] * spot.margin + width / 2 + rng.random() * room
-    return _Placed(one, (middle - width / 2, foot - height, middle + width / 2, foot), scale)
+    return Placed(one, (middle - width / 2, foot - height, middle + width / 2, foot), scale)
 
 
-def _fits(one: _Placed, others: list[_Placed], size: tuple[int, int], busy: list[Corners]) -> bool:
+def _fits(one: Placed, others: list[Placed], size: tuple[int, int], busy: list[Corners]) -> bool:
     x0, y0, x1, y1 = one.corners
     if x0 < 2 or y0 < 4 or x1 > size[0] - 2 or y1 > size[1] - 4:
         return False
@@ -167,7 +172,7 @@ def _shared(a: Corners, b: Corners) -> float:
     return wide * high / min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
 
 
-def _paint(background: Image.Image, placed: list[_Placed], rng: Random) -> tuple[Image.Image, tuple[Drawn, ...]]:
+def paint_objects(background: Image.Image, placed: list[Placed], rng: Random) -> tuple[Image.Image, tuple[Drawn, ...]]:
     """Draw the objects from back to front; what would end up too hidden is left out of the picture."""
     sprites = [(p, _sprite(p, rng)) for p in placed]
     while True:
@@ -192,11 +197,11 @@ def _paint(background: Image.Image, placed: list[_Placed], rng: Random) -> tuple
     return picture, tuple(_note(*one) for one in reversed(seen))
 
 
-def _corner(p: _Placed) -> tuple[int, int]:
+def _corner(p: Placed) -> tuple[int, int]:
     return (round(p.corners[0]), round(p.corners[1]))
 
 
-def _sprite(p: _Placed, rng: Random) -> Image.Image:
+def _sprite(p: Placed, rng: Random) -> Image.Image:
     thing = p.wanted.thing
     sheet = Sheet(thing.width, 100, p.scale)
     thing.draw(sheet, rng, paint(p.wanted.colour, rng))
@@ -204,7 +209,7 @@ def _sprite(p: _Placed, rng: Random) -> Image.Image:
     return ImageOps.mirror(sprite) if rng.random() < 0.5 else sprite
 
 
-def _note(wanted: _Wanted, visible: Image.Image, area: int) -> Drawn:
+def _note(wanted: Wanted, visible: Image.Image, area: int) -> Drawn:
     corners = visible.getbbox()
     assert corners is not None, f"nothing was drawn of a {wanted.category}"
     x, y = corners[0], corners[1]
@@ -214,7 +219,7 @@ def _note(wanted: _Wanted, visible: Image.Image, area: int) -> Drawn:
     )
 
 
-def _with_shadows(background: Image.Image, placed: list[_Placed]) -> Image.Image:
+def _with_shadows(background: Image.Image, placed: list[Placed]) -> Image.Image:
     """Lay one soft shadow below everything that stands; a quarter of the size is plenty for something blurred."""
     small = (background.width // 4, background.height // 4)
     mask = Image.new("L", small)

@@ -141,13 +141,13 @@ def surfboard(sheet: Sheet, rng: Random, colour: RGB) -> None:
 
 def umbrella(sheet: Sheet, rng: Random, colour: RGB) -> None:
     """Draw a sunshade on its pole, 110 × 100 units."""
-    sheet.line([(55, 14), (55, 98)], 3.4, WOOD)
     dome = [*arc(55, 46, 53, 40, 180, 360), *arc(93, 46, 15, 7, 0, -180)]
     dome += [*arc(55, 46, 23, 9, 0, -180), *arc(17, 46, 15, 7, 0, -180)]
     sheet.fill(dome, colour)
     for x in (24, 55, 86):
         sheet.stain([(55, 4), (x - 9, 56), (x + 9, 56)], CREAM, 0.8)
     sheet.stain(soft([(80, 8), (112, 20), (114, 54), (90, 54), (98, 36)]), INK, 0.12)
+    sheet.line([(55, 39), (55, 98)], 3.4, WOOD)
     sheet.fill(oval(55, 5, 3.4), dark(colour, 0.2))
 
 

@@ -67,19 +67,17 @@ def _window(v: View, x: float, y: float, width: float, height: float, curtains: 
 
 
 def _picture(v: View, y: float) -> None:
-    """Hang a small framed abstract near the right edge."""
+    """Hang a small framed landscape near the right edge."""
     tall = 0.19
     wide = tall * 0.8 * v.h / v.w
     x = 0.96 - wide
     v.keep_clear(x - 0.02, y - 0.03, 1, y + tall)
     v.fill(box(x, y, x + wide, y + tall), (150, 108, 78))
     v.fill(box(x + wide * 0.08, y + tall * 0.06, x + wide * 0.92, y + tall * 0.94), CREAM)
-    v.round(x + wide * 0.5, y + tall * 0.42, tall * 0.17, (232, 150, 110))
-    half = [
-        (px / v.w, py / v.h)
-        for px, py in arc((x + wide * 0.5) * v.w, (y + tall * 0.8) * v.h, wide * 0.3 * v.w, tall * 0.28 * v.h, 180, 360)
-    ]
-    v.fill(half, (104, 150, 160))
+    v.round(x + wide * 0.66, y + tall * 0.3, tall * 0.09, (246, 204, 110))
+    for low, high, colour in ((0.62, 0.5, (104, 150, 160)), (0.7, 0.8, (232, 150, 110))):
+        slope = [(x + wide * 0.14, y + tall * low), (x + wide * 0.86, y + tall * high)]
+        v.fill([*slope, (x + wide * 0.86, y + tall * 0.9), (x + wide * 0.14, y + tall * 0.9)], colour)
 
 
 def living_room(v: View) -> None:

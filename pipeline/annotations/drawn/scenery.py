@@ -214,8 +214,10 @@ def park(v: View) -> None:
         _tree(v, x, v.rng.uniform(0.58, 0.61), v.rng.uniform(0.26, 0.38), v.tone(shade))
     v.seen.append("trees")
     v.wash(0.58, 1, v.tone(light(green, 0.1)), v.tone(dark(green, 0.06)))
-    bend, path = v.rng.uniform(-0.2, 0.2), v.tone((238, 220, 182))
-    v.fill(soft([(0.5 + bend, 0.58), (0.54 + bend, 0.58), (0.5, 0.74), (0.78, 1.08), (0.26, 1.08), (0.36, 0.74)]), path)
+    bend, path = v.rng.uniform(-0.25, 0.25), v.tone((238, 220, 182))
+    way = [(i / 20, 0.5 + bend * math.cos(i / 20 * 2.2), 0.012 + 0.17 * (i / 20) ** 1.6) for i in range(21)]
+    edge = [(middle - half, 0.58 + 0.43 * t) for t, middle, half in way]
+    v.fill(edge + [(middle + half, 0.58 + 0.43 * t) for t, middle, half in reversed(way)], path)
     v.seen.append("path")
     _tufts(v, 0.62, v.tone(green), flowers=v.rng.random() < 0.5)
 

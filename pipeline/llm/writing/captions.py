@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from pipeline.llm.writing.lexicon import NAMED, TELLING, word_set
@@ -58,7 +59,14 @@ _NOT_DOING = word_set(
     "building king ring ceiling clothing wing string spring living dining parking evening morning wedding cutting "
     "railing painting crossing landing during something nothing anything everything interesting sling flooring "
     "frosting icing stuffing lighting shopping baking serving pudding swimming amazing remaining bowling "
-    "setting carving willing cooking reading sing bring rolling changing drawing opening matching wing boarding"
+    "setting gathering carving willing cooking reading sing bring rolling changing drawing opening matching wing boarding"
+)
+_FLOCKS = word_set("group herd bunch couple number pair team crowd flock lot row line stack pile family fleet trio")
+_ADJECTIVES_ED = word_set("red bed sled shed hundred seed weed breed wooded naked sacred aged speed")
+# Plural nouns as often as verbs: a verb only where something follows that a verb would take.
+_TWOFOLD = word_set(
+    "sails hands works turns skis plays stands drinks races rolls slides shares lands stops types plans looks lifts "
+    "floats cooks cuts rests walks fills flies drives catches hits waits covers brushes"
 )
 _LOOKS = word_set("nice delicious good pretty old odd strange funny weird tasty cute sad")
 _SUBORDINATE = word_set("while as because when where after if until since before")
@@ -72,7 +80,7 @@ _VERBS = word_set(
     "crosses turns leaps balances bends squats crouches kneels winds pitches overlooks surrounds stretches helps "
     "touches approaches pours puts begins hides stays belongs rubs pecks shares plans follows competes relaxes "
     "surveys displays depicts wades swims floats sails drifts lands taxis climbs slides speeds races gathers "
-    "shines reads looks stops appears seems lounges naps snuggles cuddles offers hands tosses blows lifts"
+    "shines looks stops appears seems lounges naps snuggles cuddles offers hands tosses blows lifts"
 )
 _BASE_VERBS = word_set(
     "sit stand hold walk ride lie lay sleep eat drive fly run jump play graze pose lean carry wear use take make "
@@ -101,7 +109,7 @@ def read_caption(raw: str) -> Caption | None:
     words = tuple([part.strip(",.;:!?()'’\"").lower() for part in parts])
     if len(words) < 2 or _FUNCTION_WORDS.isdisjoint(words) or "" in words:
         return None
-    if "it's" in words or any(_is_slip(a, b) for a, b in zip(words, words[1:], strict=False)):
+    if "it's" in words or any(_is_slip(a, b) for a, b in pairwise(words)):
         return None  # it would be our slip once it is in our text
     return Caption(parts, words, *_form(words))
 
@@ -134,7 +142,7 @@ def _form(words: Sequence[str]) -> tuple[Form, int]:
             break
         if word in ("that", "who", "which", "that's"):
             relative, first = word != "that's", first or index
-        elif word in _BE or (word in _VERBS and before not in _DETERMINERS and before not in _LINKS):
+        elif word in _BE or _is_verb(words, index):
             if not relative:
                 return ("sentence", index) if _starts_well(words, index) else ("loose", 0)
             relative = False
@@ -147,11 +155,18 @@ def _form(words: Sequence[str]) -> tuple[Form, int]:
     return "phrase", first
 
 
+def _is_verb(words: Sequence[str], index: int) -> bool:
+    word, before = words[index], words[index - 1]
+    if word not in _VERBS or index + 1 == len(words) or before in _DETERMINERS or before in _LINKS:
+        return False
+    return word not in _TWOFOLD or words[index + 1] in _LINKS or words[index + 1] in _DETERMINERS
+
+
 def _links(words: Sequence[str], index: int) -> bool:
     """Tell whether this word can follow a head noun: a preposition, "sitting", "parked in"."""
     word, before = words[index], words[index - 1]
-    if word in _DONE:
-        return before not in _DETERMINERS and index + 1 < len(words) and words[index + 1] in _LINKS
+    if word in _DONE or (word.endswith("ed") and len(word) > 4 and word not in _ADJECTIVES_ED):
+        return index > 1 and before not in _DETERMINERS and index + 1 < len(words) and words[index + 1] in _LINKS
     return word in _LINKS or (_is_doing(word) and not (word == "looking" and before in _LOOKS))
 
 
@@ -209,7 +224,7 @@ def as_sentence(caption: Caption, known: Collection[str] = ()) -> str | None:
     link = words[pivot]
     if link == "of":  # "a group of people sitting at …"
         pivot = next((i for i in range(pivot + 1, min(pivot + 5, len(words))) if _is_doing(words[i])), 0)
-        if not pivot or any(word in _LINKS for word in words[caption.pivot + 1 : pivot]):
+        if not pivot or words[1] not in _FLOCKS or any(word in _LINKS for word in words[caption.pivot + 1 : pivot]):
             return None
         link = words[pivot]
     elif not _is_doing(link) and any(_is_doing(word) for word in words[pivot:]):
@@ -223,9 +238,14 @@ def as_sentence(caption: Caption, known: Collection[str] = ()) -> str | None:
         if not has or not (has[0] in _DETERMINERS or any(_is_plural(word) for word in has)):
             return None
         return " ".join((*opening, "have" if many else "has", *caption.parts[pivot + 1 :]))
-    if _is_doing(link) or link in _DONE or link in _PLACES:
+    if _is_doing(link) or link in _DONE or link in _PLACES or link.endswith("ed"):
         return " ".join((*opening, "are" if many else "is", *caption.parts[pivot:]))
     return None
+
+
+def definite(caption: Caption, labels: Collection[str]) -> frozenset[str]:
+    """Return the caption's words for these categories, which the reader has met under whatever name."""
+    return frozenset(word for word in caption.words if word in NAMED and NAMED[word][0] in labels)
 
 
 def _opening(caption: Caption, known: Collection[str], head: int) -> str:
@@ -262,7 +282,8 @@ _COLOURS = word_set("red blue green yellow orange purple pink brown black white 
 def agree(first: Caption, second: Caption) -> bool:
     """Tell whether the second caption can follow the first: it adds something, and does not say otherwise."""
     a, b = set(first.words), set(second.words)
-    if sum(len(word) > 3 for word in b - a) < 3:
+    added, common = (sum(len(word) > 3 for word in words) for words in (b - a, b & a))
+    if added < 3 or added < common:
         return False
     if (a & _COLOURS) and (b & _COLOURS) and not (a & _COLOURS) >= (b & _COLOURS):
         return False

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import pairwise
 
-from pipeline.llm.writing.captions import Caption, agree, as_phrase, as_sentence, lowered
+from pipeline.llm.writing.captions import Caption, agree, as_phrase, as_sentence, definite, lowered
 from pipeline.llm.writing.facts import (
     Pen,
     be,
     closeness,
     everything,
     existence,
+    extent,
     foreground,
     is_clear,
+    is_shared,
     relation,
     size,
+    spread,
     the,
     whereabouts,
     worth_a_word,
 )
-from pipeline.llm.writing.lexicon import FORMS
+from pipeline.llm.writing.lexicon import COMPANIONS, EVERYDAY, FORMS, NAMED
 from pipeline.llm.writing.nouns import capital
 from pipeline.llm.writing.scene import Thing, View
 
@@ -28,10 +32,11 @@ _ENOUGH_WORDS, _LONGEST_WORDS = 80, 120
 
 def describe(view: View, pen: Pen) -> str:
     """Return one paragraph of 60 to 120 words, fewer where the scene has little to tell."""
-    sentences = _from_captions(view, pen) or [_from_things(view, pen)]
+    sentences, told = _from_captions(view, pen)
+    sentences = sentences or [_from_things(view, pen)]
     words = sum(sentence.count(" ") + 1 for sentence in sentences)
     enough = _ENOUGH_WORDS + (20 if pen.chance(0.5) else 0)
-    for fact in layout_sentences(view, pen, set(), told=view.captions[:1]):
+    for fact in layout_sentences(view, pen, set(), told):
         length = fact.count(" ") + 1
         if words + length > _LONGEST_WORDS:
             continue
@@ -39,55 +44,57 @@ def describe(view: View, pen: Pen) -> str:
         words += length
         if words >= enough:
             break
-    if words < enough - 10 and (closing := _absence(view, pen)):
+    if words < 65 and pen.chance(0.6) and (closing := _absence(view, pen)):
         sentences.append(f"{closing}.")
     return " ".join(sentences)
 
 
 _OPENINGS = (
     "The {} shows {}.",
+    "The {} shows {}.",
     "This {} shows {}.",
     "In this {}, we see {}.",
-    "The scene is that of {1}.",
-    "The {} presents {}.",
-    "The subject of the {} is {}.",
-    "Here, we see {1}.",
-    "This is a view of {1}.",
+    "Here is {1}.",
+    "What we see is {1}.",
+    "The {} is of {}.",
 )
 
 
-def _from_captions(view: View, pen: Pen) -> list[str]:
-    """Return an opening, and what another caption adds to it."""
-    if not view.captions:
-        return []
-    best = [caption for caption in view.captions[:3] if caption.form != "loose"] or list(view.captions)
+def _from_captions(view: View, pen: Pen) -> tuple[list[str], list[Caption]]:
+    """Return an opening and what other captions add to it, and the captions used."""
+    best = [caption for caption in view.captions[:3] if caption.form != "loose"] or list(view.captions[:1])
+    if not best:
+        return [], []
     first = best[0] if pen.chance(0.65) else pen.pick(best)
     phrase, sentence = as_phrase(first), as_sentence(first)
     if phrase is not None and (sentence is None or pen.chance(0.7)):
         sentences = [pen.pick(_OPENINGS).format(pen.image, phrase)]
     else:
         sentences = [f"{sentence or capital(lowered(first))}."]
-    known = set(first.words)
+    told = [first]
+    alone = [thing.noun.label for thing in view.things if thing.alone]
     for other in view.captions:
-        added = as_sentence(other, known) if other is not first and agree(first, other) else None
-        if added is not None:
-            sentences.append(f"{added}.")
+        if len(told) > (1 if len(view.things) > 2 else 2):
             break
-    return sentences
+        if not all(other is not caption and agree(caption, other) for caption in told):
+            continue
+        met = {word for caption in told for word in caption.words}
+        met |= definite(other, [label for label in alone if definite(first, [label])])
+        if (added := as_sentence(other, met)) is not None:
+            sentences.append(f"{added}.")
+            told.append(other)
+    return sentences, told
 
 
 def _from_things(view: View, pen: Pen) -> str:
     if not view.things:
         return f"Not much of the {pen.image} can be made out with certainty, so its details are left to the viewer."
-    form = pen.pick(("The {} shows {}.", "In this {}, we see {}.", "The {} has {} in it.", "This {} brings together {}."))
-    if len(view.things) == 1:
-        form = pen.pick(("The {} shows {}.", "In this {}, we see {}.", "The {} is about {}.", "This {} shows nothing but {}."))
-        form = form.replace("nothing but ", "")
+    form = pen.pick(("The {} shows {}.", "In this {}, we see {}.", "Here is a {} with {}.", "This {} shows {}."))
     return form.format(pen.image, everything(pen, view.things, 5))
 
 
 def layout_sentences(
-    view: View, pen: Pen, done: set[str], told: tuple[Caption, ...] = (), focus: Thing | None = None
+    view: View, pen: Pen, done: set[str], told: Sequence[Caption] = (), focus: Thing | None = None
 ) -> Iterator[str]:
     """Yield sentences about the layout, without their stops, the most telling first.
 
@@ -98,75 +105,95 @@ def layout_sentences(
         told: Captions whose things the reader has met.
         focus: A thing that the others are to be related to.
     """
-    text = " ".join(" ".join(caption.words) for caption in told)
+    met = {word for caption in told for word in caption.words}
     things = [thing for thing in view.things if worth_a_word(thing)] or list(view.things)
     main = things[:6]
     front = foreground(pen, view.things)
-    if front is not None and focus is None:
+    if front is not None and focus is None and pen.chance(0.7):
         yield capital(front)
-    anchor = focus
-    held: str | None = None
-    for thing in main:
-        label = thing.noun.label
-        if label in done:
-            continue
-        beside = relation(pen, thing, anchor) if anchor is not None and anchor is not thing else None
-        if beside is not None and pen.chance(0.55):
-            done.add(label)
-            tail = whereabouts(pen, thing) if thing.count > 1 else None
-            yield f"{capital(beside)}, {tail}" if tail and not tail.startswith(("one", "two")) else capital(beside)
-            continue
-        if whereabouts(pen, thing) is None and len(main) > 2:
-            continue
-        done.add(label)
-        known = thing.noun.one in text or (thing.noun.many in text and thing.count > 1)
-        sentence = existence(pen, thing, known)
-        if held is None and pen.chance(0.4) and thing is not main[-1]:
-            held = sentence
-            continue
-        if held is not None:
-            sentence, held = f"{held}{pen.pick((', and ', ', while ', '; '))}{_small(sentence)}", None
-        yield sentence
-        if is_clear(thing) and (anchor is None or pen.chance(0.5)):
-            anchor = thing
-    if held is not None:
-        yield held
+    yield from _one_by_one(pen, main, done, met, focus)
     yield from _comparisons(view, pen, main)
-    rest = [thing for thing in view.things if thing.noun.label not in done][:6]
+    rest = [thing for thing in view.things if thing.noun.label not in done]
+    rest = [thing for thing in rest if not (thing.alone and _is_met(thing, met))][:6]
     if rest:
         words = everything(pen, rest, 6)
-        single = len(rest) == 1 and be(rest[0]) == "is"
-        form = pen.pick(("There {1} also {0}", "{2} can be seen as well", "The {3} also has {0}", "{2} {1} in view too"))
-        yield form.format(words, "is" if single else "are", capital(words), pen.image)
+        verb = "are" if len(rest) > 1 else be(rest[0])
+        form = pen.pick(("There {4} also {0}", "{2} can be seen as well", "The {3} also has {0}", "{2} {1} in view too"))
+        yield form.format(words, verb, capital(words), pen.image, be(rest[0]))
         done.update(thing.noun.label for thing in rest)
 
 
-def _comparisons(view: View, pen: Pen, things: list[Thing]) -> Iterator[str]:
+def _is_met(thing: Thing, met: Collection[str]) -> bool:
+    """Tell whether the reader has met this thing, under whatever name."""
+    label = thing.noun.label
+    return thing.noun.one in met or any(NAMED.get(word, ("",))[0] == label for word in met)
+
+
+def _one_by_one(
+    pen: Pen, things: Sequence[Thing], done: set[str], met: Collection[str], focus: Thing | None
+) -> Iterator[str]:
+    """Yield where each thing is, now and then by its neighbour, two of them in one sentence here and there."""
+    anchor = focus
+    held: str | None = None
+    for thing in things:
+        if thing.noun.label in done:
+            continue
+        beside = relation(pen, thing, anchor) if anchor is not None and anchor is not thing else None
+        if beside is not None and pen.chance(0.5):
+            done.add(thing.noun.label)
+            shared = spread(pen, thing)
+            yield f"{capital(beside)}, {shared}" if shared and is_shared(shared) else capital(beside)
+            continue
+        if whereabouts(pen, thing) is None:
+            continue
+        done.add(thing.noun.label)
+        sentence = existence(pen, thing, _is_met(thing, met))
+        if is_clear(thing) and (anchor is None or pen.chance(0.5)):
+            anchor = thing
+        if held is not None:
+            sentence, held = f"{held}{pen.pick((', and ', ', while ', ', and '))}{_small(sentence)}", None
+        elif pen.chance(0.4) and thing is not things[-1]:
+            held = sentence
+            continue
+        yield sentence
+    if held is not None:
+        yield held
+
+
+def _comparisons(view: View, pen: Pen, things: Sequence[Thing]) -> Iterator[str]:
+    """Yield how things compare: one pair by size, others by place, and what a lone thing fills."""
     alone = pen.shuffled([thing for thing in things if thing.alone])
-    for a, b in zip(alone, alone[1:], strict=False):
-        for words in (size(pen, a, b), closeness(a, b), relation(pen, a, b)):
-            if words is not None:
-                yield capital(words)
-                break
+    sized = False
+    for a, b in pairwise(alone):
+        words = closeness(a, b) or relation(pen, a, b)
+        if not sized and (words is None or pen.chance(0.4)) and (by_size := size(pen, a, b)) is not None:
+            words, sized = by_size, True
+        if words is not None:
+            yield capital(words)
     for label, colour in view.colours.items():
         thing = view.thing(label)
         if thing is not None and pen.chance(0.5):
             yield f"{capital(the(pen, thing))} is {colour}"
-    if len(things) == 1 and things[0].alone and things[0].main.area >= 0.3:
-        yield f"The {things[0].noun.one} takes up a large part of the {pen.image}"
+    if len(things) <= 2 and things[0].alone and (filled := extent(pen, things[0])) is not None:
+        yield capital(filled)
+
+
+def led(lead: str, sentence: str) -> str:
+    """Return the sentence after words that lead up to it."""
+    return f"{lead}{_small(sentence)}" if lead else sentence
 
 
 def _small(sentence: str) -> str:
     """Return a sentence of ours with a small letter, to follow a comma."""
-    first = sentence.split(" ", 1)[0]
+    first = sentence.split(" ", 1)[0].rstrip(",")
     return sentence[:1].lower() + sentence[1:] if first[1:].islower() or len(first) == 1 else sentence
 
 
 def _absence(view: View, pen: Pen) -> str | None:
-    """Return that there is nobody, or no vehicle or animal, where that is certain."""
-    labels = [label for label in ("person", "car", "dog", "cat", "chair", "bird") if view.is_absent(label)]
+    """Return that something is not there which often keeps such things company."""
+    group = pen.pick(COMPANIONS[view.things[0].noun.group]) if view.closed_world else ""
+    labels = [label for label in EVERYDAY.get(group, ()) if view.is_absent(label)]
     if not labels:
         return None
-    label = labels[0] if pen.chance(0.7) else pen.pick(labels)
-    many = FORMS[label][1]
-    return pen.pick(("There are no {} in the {}", "No {} are in sight", "No {} can be seen")).format(many, pen.image)
+    form = pen.pick(("There are no {} in the {}", "No {} are in sight", "No {} can be seen", "There are no {} around"))
+    return form.format(FORMS[pen.pick(labels)][1], pen.image)

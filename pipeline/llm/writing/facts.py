@@ -41,6 +41,10 @@ class Pen:
         """Draw one."""
         return wordings[int(self._random() * len(wordings))]
 
+    def early(self, items: Sequence[T]) -> T:
+        """Draw one, rather an early one than a late one."""
+        return items[int(self._random() ** 1.6 * len(items))]
+
     def chance(self, share: float) -> bool:
         """Return true in this share of the draws."""
         return self._random() < share
@@ -52,8 +56,8 @@ class Pen:
 
 
 _WHERE: dict[tuple[str | None, str | None], tuple[str, ...]] = {
-    ("left", None): ("on the left", "on the left side of the {}", "on the left-hand side", "over on the left"),
-    ("right", None): ("on the right", "on the right side of the {}", "on the right-hand side", "over on the right"),
+    ("left", None): ("on the left", "on the left side of the {}", "on the left-hand side"),
+    ("right", None): ("on the right", "on the right side of the {}", "on the right-hand side"),
     ("left", "top"): ("at the top left", "in the upper left of the {}", "in the upper left part of the {}"),
     ("right", "top"): ("at the top right", "in the upper right of the {}", "in the upper right part of the {}"),
     ("left", "bottom"): ("at the bottom left", "in the lower left of the {}", "in the lower left part of the {}"),
@@ -73,7 +77,9 @@ def where(pen: Pen, box: Spot) -> str | None:
     """Return where a box is, as in ``on the left``; ``None`` where that is not clear."""
     found = place(box)
     if found is None:
-        return None
+        if abs(box.cx - 0.5) < 0.12:
+            return None
+        return f"to the {'left' if box.cx < 0.5 else 'right'} of the centre"
     if found.corner:
         up = pen.pick(("top", "upper") if found.level == "top" else ("bottom", "lower"))
         return pen.pick(_CORNER).format(up, found.side, pen.image)
@@ -159,6 +165,14 @@ def whereabouts(pen: Pen, thing: Thing) -> str | None:
     return spread(pen, thing)
 
 
+def is_shared(place_words: str) -> bool:
+    """Tell whether words from ``spread`` are for all at once (``both on the left``) or for one after another."""
+    return place_words.startswith(("both ", "all "))
+
+
+_KNOWN_APART = ("{0} are apart, {2}", "{0} can be seen, {2}", "{0} are in different spots, {2}")
+
+
 def existence(pen: Pen, thing: Thing, known: bool = False) -> str:
     """Return a sentence, without its stop, that says a thing is there, and where as far as that is clear.
 
@@ -173,7 +187,10 @@ def existence(pen: Pen, thing: Thing, known: bool = False) -> str:
         form = pen.pick(("There {1} {0} in the {3}", "{2} can be seen", "{2} {1} visible", "The {3} also has {0}"))
         return form.format(what, verb, capital(what), pen.image)
     if known and is_clear(thing):
-        form = pen.pick(("{0} {1} {2}", "{0} can be found {2}", "{0} can be seen {2}"))
+        if thing.count == 1:
+            form = pen.pick(("{0} {1} {2}", "{0} can be found {2}", "{0} can be seen {2}"))
+        else:
+            form = "{0} {1} {2}" if is_shared(place_words) else pen.pick(_KNOWN_APART)
         return form.format(capital(the(pen, thing)), verb, place_words)
     if thing.count > 1:
         form = pen.pick(("There {1} {0}, {3}", "{2} can be seen, {3}", "{2} are visible, {3}", "{2} are in view, {3}"))
@@ -262,6 +279,16 @@ def foreground(pen: Pen, things: Sequence[Thing]) -> str | None:
     if first.noun.group in ("furniture", "") or any(first.main.area < 3 * other.main.area for other in things[1:]):
         return None
     return pen.pick(("the {0} is in the foreground", "the {0} is up close, in the foreground")).format(first.noun.one)
+
+
+def extent(pen: Pen, thing: Thing) -> str | None:
+    """Return what a single thing fills, without a stop and in small letters; ``None`` if it is not that large."""
+    box, one = thing.main, thing.noun.one
+    if box.x0 <= 0.08 and box.x1 >= 0.92:
+        return f"the {one} reaches almost from one side of the {pen.image} to the other"
+    if box.y0 <= 0.08 and box.y1 >= 0.92:
+        return f"the {one} reaches almost from the top of the {pen.image} to the bottom"
+    return f"the {one} takes up a large part of the {pen.image}" if box.area >= 0.35 else None
 
 
 def everything(pen: Pen, things: Sequence[Thing], most: int = 6) -> str:

@@ -6,6 +6,7 @@ All positions are fractions of the image, x to the right and y down.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 Side = Literal["left", "centre", "right"]
@@ -122,5 +123,5 @@ def is_close(a: Spot, b: Spot) -> bool:
 def left_to_right(boxes: Sequence[Spot]) -> list[int] | None:
     """Return the boxes' indices in order across, ``None`` if two of them are not clearly apart."""
     order = sorted(range(len(boxes)), key=lambda index: boxes[index].cx)
-    clear = all(is_left_of(boxes[a], boxes[b]) for a, b in zip(order, order[1:], strict=False))
+    clear = all(is_left_of(boxes[a], boxes[b]) for a, b in pairwise(order))
     return order if clear else None

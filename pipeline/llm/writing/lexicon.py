@@ -164,6 +164,11 @@ for _row in _ROWS.strip().splitlines():
 # Plural in form or meaning, and what a row of single words cannot say.
 NAMED |= {"skis": ("skis", True), "scissors": ("scissors", False), "oranges": ("orange", True), "tvs": ("tv", True)}
 
+# Asking for an elephant in a street is too easy; such animals are asked for only where there is another animal.
+_EXOTIC = word_set("elephant bear zebra giraffe")
+EVERYDAY = {_group: [_label for _label in _labels if _label not in _EXOTIC] for _group, _labels in MEMBERS.items()}
+"""Group → its categories, without those that hardly anybody would expect."""
+
 PERSON_WORDS = {
     "man": ("man guy gentleman male father dad husband", "men guys gentlemen males"),
     "woman": ("woman lady female bride mother mom wife waitress", "women ladies females"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.llm.writing.captions import as_phrase, as_sentence, lowered
-from pipeline.llm.writing.description import layout_sentences
+from pipeline.llm.writing.description import layout_sentences, led
 from pipeline.llm.writing.facts import Pen, be, existence, is_clear, the, whereabouts
 from pipeline.llm.writing.nouns import capital
 from pipeline.llm.writing.scene import Thing, View
@@ -24,16 +24,23 @@ def reason(view: View, pen: Pen) -> Turn:
     """Return one question and an answer whose facts are those of the scene and whose guesses say that they are."""
     topic, thing = _choose(view, pen)
     slots = _slots(pen, thing)
-    claim, why, close = (pen.pick(part).format(**slots) for part in (topic.claims, topic.reasons, topic.closes))
-    facts = _facts(view, pen, thing)
-    sentences = [capital(claim), *facts[:1], why] if pen.chance(0.5) else [*facts[:1], capital(claim), why]
-    words = sum(sentence.count(" ") + 1 for sentence in (*sentences, close))
-    for fact in facts[1:4]:
+    claim, why, close = (capital(pen.pick(part).format(**slots)) for part in (topic.claims, topic.reasons, topic.closes))
+    first, *others = _facts(view, pen, thing) or [why]
+    sentences = [claim, first] if pen.chance(0.5) else [first, claim]
+    words = sum(sentence.count(" ") + 1 for sentence in (*sentences, why, close))
+    for number, fact in enumerate(others[:3]):
         words += fact.count(" ") + 1
         if words > _LONGEST_WORDS:
             break
-        sentences.insert(-1, fact)
-    return Turn(capital(pen.pick(topic.questions).format(**slots)), " ".join((*sentences, capital(close))))
+        sentences.append(led(pen.pick(_LEADS if number == 0 else _FURTHER_LEADS), fact))
+    if why is not first:
+        sentences.append(led(pen.pick(_WHY), why))
+    return Turn(capital(pen.pick(topic.questions).format(**slots)), " ".join((*sentences, close)))
+
+
+_LEADS = ("", "", "For one thing, ", "To begin with, ", "As for the layout, ")
+_FURTHER_LEADS = ("", "", "", "Besides, ", "In addition, ")
+_WHY = ("", "", "After all, ", "In general, ", "As a rule, ")
 
 
 def _choose(view: View, pen: Pen) -> tuple[Topic, Thing | None]:
@@ -46,7 +53,7 @@ def _choose(view: View, pen: Pen) -> tuple[Topic, Thing | None]:
         if topic.many is None or topic.many == (thing.count > 1)
     ]
     if found and pen.chance(0.88):
-        return pen.pick(found)
+        return pen.early(found)
     if clear:
         return pen.pick(ANYTHING), clear[0]
     return WITHOUT_BOXES, None
@@ -61,6 +68,7 @@ def _slots(pen: Pen, thing: Thing | None) -> dict[str, str]:
         "t": words,
         "T": capital(words),
         "is": be(thing),
+        "does": "does" if single else "do",
         "has": "has" if single else "have",
         "it": "it" if single else "they",
         "them": "it" if single else "them",

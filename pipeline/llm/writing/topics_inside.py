@@ -13,7 +13,7 @@ INSIDE: tuple[Topic, ...] = (
         questions=(
             "On what kind of occasion might somebody have {t}?",
             "Why might {t} be a popular choice for a meal?",
-            "What does {t} suggest about how formal this meal is?",
+            "What {does} {t} suggest about how formal this meal is?",
         ),
         claims=(
             "The mood suggested here is probably relaxed, with no need for fine manners.",
@@ -35,11 +35,11 @@ INSIDE: tuple[Topic, ...] = (
         about="cake donut",
         questions=(
             "What occasion might {t} be meant for?",
-            "What does {t} suggest about the mood of this moment?",
+            "What {does} {t} suggest about the mood of this moment?",
             "Why might somebody have chosen to serve {t}?",
         ),
         claims=(
-            "The presence of {t} suggests a treat, and perhaps even something to celebrate.",
+            "With {t} around, one may think of a treat, and perhaps even something to celebrate.",
             "Something sweet like this is probably meant to be enjoyed in company.",
             "It may be an ordinary coffee break, but {t} could also point to a special day.",
         ),
@@ -58,7 +58,7 @@ INSIDE: tuple[Topic, ...] = (
         about="banana apple orange carrot broccoli",
         questions=(
             "How might {t} be used in the next few hours?",
-            "What does {t} suggest about the eating habits of the people here?",
+            "What {does} {t} suggest about the eating habits of the people here?",
             "Why might {t} be a sensible thing to have around?",
         ),
         claims=(
@@ -86,7 +86,7 @@ INSIDE: tuple[Topic, ...] = (
         ),
         claims=(
             "It is likely that somebody uses {t} nearly every day.",
-            "The presence of {t} suggests that this space is meant for practical work.",
+            "This space is probably meant for practical work, and {t} would have a share in it.",
             "Daily chores probably bring somebody to {t} again and again.",
         ),
         reasons=(
@@ -96,7 +96,7 @@ INSIDE: tuple[Topic, ...] = (
         ),
         closes=(
             "Who does the work, and how gladly, remains an open question.",
-            "How well it all works may depend on keeping the surfaces around it free.",
+            "How well it all works may depend on who tidies up afterwards.",
             "An hour later, the same place could be far busier or completely quiet.",
         ),
     ),
@@ -127,12 +127,12 @@ INSIDE: tuple[Topic, ...] = (
         about="dining_table",
         questions=(
             "What might {t} be used for on an ordinary day?",
-            "What does {t} suggest about what happens in this place?",
+            "What {does} {t} suggest about what happens in this place?",
             "Who might come together at {t}?",
         ),
         claims=(
             "It is likely that people come together at {t} from time to time.",
-            "The presence of {t} suggests a place for meals, for work, or for both.",
+            "A place for meals, for work, or for both: any of these could explain {t}.",
             "On an ordinary day, {t} could serve several purposes one after another.",
         ),
         reasons=(
@@ -143,20 +143,20 @@ INSIDE: tuple[Topic, ...] = (
         closes=(
             "By evening it may look quite different.",
             "Who the people are can only be guessed, but they probably feel at home.",
-            "It may not be the finest piece around, but it is probably the most used.",
+            "It may not be a matter of beauty, but use is likely what counts here.",
         ),
     ),
     Topic(
         about="cup bottle wine_glass bowl spoon vase",
         questions=(
             "What might {t} be there for?",
-            "What does {t} suggest about what has just happened or is about to happen?",
+            "What {does} {t} suggest about what has just happened or is about to happen?",
             "How could {t} be a clue to what people do here?",
         ),
         claims=(
             "It seems likely that somebody has been eating or drinking here, or soon will be.",
             "Perhaps {t} {is} waiting to be used, or perhaps nobody has cleared up yet.",
-            "The presence of {t} hints at people who like to have things within reach.",
+            "From {t}, one might guess that people here like to have things within reach.",
         ),
         reasons=(
             "Vessels and tableware are put out when they are needed, and they tend to stay for a while after that.",
@@ -173,11 +173,11 @@ INSIDE: tuple[Topic, ...] = (
         about="couch bed chair",
         questions=(
             "How might somebody spend an hour with {t}?",
-            "What does {t} suggest about the purpose of this place?",
+            "What {does} {t} suggest about the purpose of this place?",
             "Why might {t} have been put where {it} {is}?",
         ),
         claims=(
-            "The presence of {t} suggests that comfort matters here.",
+            "Comfort seems to matter here, and {t} may be meant to provide it.",
             "It is likely that {t} {is} meant for rest, company or quiet work.",
             "Somebody probably chose the spot for {t} with some thought.",
         ),
@@ -187,9 +187,9 @@ INSIDE: tuple[Topic, ...] = (
             "Good rest depends on quiet and on a place that feels one's own.",
         ),
         closes=(
-            "After a long day, it could be the most welcome sight in the room.",
-            "Another arrangement might work as well, but this one was likely chosen for a reason.",
-            "Who uses it most remains an open question.",
+            "After a long day, {it} could be the most welcome sight of all.",
+            "Another arrangement might work as well, but this one was probably chosen for a reason.",
+            "Who spends the most time here remains an open question.",
         ),
     ),
     Topic(
@@ -197,11 +197,11 @@ INSIDE: tuple[Topic, ...] = (
         questions=(
             "What kind of work or leisure might {t} be used for?",
             "What advice might help somebody who spends hours with {t}?",
-            "What does {t} tell us about the way this place is used?",
+            "What {does} {t} tell us about the way this place is used?",
         ),
         claims=(
             "It is likely that somebody spends a good part of the day here with {t}.",
-            "The presence of {t} suggests a place for work at a screen, for entertainment, or for both.",
+            "Work at a screen, entertainment, or both might be what {t} {is} for.",
             "Somebody who uses {t} for hours would probably profit from a short break now and then.",
         ),
         reasons=(
@@ -234,7 +234,7 @@ INSIDE: tuple[Topic, ...] = (
         ),
         closes=(
             "Whether that is a help or a distraction probably depends on the moment.",
-            "A while without it might do nobody any harm.",
+            "A while without {them} might do nobody any harm.",
             "What it is used for in the end can only be guessed.",
         ),
     ),
@@ -246,7 +246,7 @@ INSIDE: tuple[Topic, ...] = (
             "What could somebody who knows nothing of this place learn from {t}?",
         ),
         claims=(
-            "The presence of {t} suggests somebody who likes to read or needs to look things up.",
+            "Somebody here seems to like reading, or may need {t} to look things up.",
             "It is likely that {t} {is} here for use and not for show alone.",
             "A stranger might learn more about the owner from {t} than from anything else here.",
         ),
@@ -256,8 +256,8 @@ INSIDE: tuple[Topic, ...] = (
             "Printed pages take up room, so those who keep them think that they are worth it.",
         ),
         closes=(
-            "The titles would tell more, if they could be read from here.",
-            "How often they are opened is another question.",
+            "A title would tell more, if one could be read from here.",
+            "How often anybody opens {them} is another question.",
             "It may be a sign of curiosity, or simply of habit.",
         ),
     ),
@@ -280,21 +280,21 @@ INSIDE: tuple[Topic, ...] = (
         ),
         closes=(
             "Those who have no plans may enjoy not having to look.",
-            "It could also be there for decoration, of course.",
+            "It could also be a mere matter of decoration, of course.",
             "The hour itself matters less here than the habit of knowing it.",
         ),
     ),
     Topic(
         about="potted_plant vase",
         questions=(
-            "What care does {t} probably need?",
-            "What does {t} add to this place?",
+            "What care {does} {t} probably need?",
+            "What {does} {t} add to this place?",
             "Why might somebody have put {t} here?",
         ),
         claims=(
             "Somebody probably wanted to make the place friendlier.",
             "It is likely that someone looks after {t} regularly.",
-            "The presence of {t} suggests that looks matter here as well as use.",
+            "Having {t} here suggests that looks matter as well as use.",
         ),
         reasons=(
             "Greenery and flowers bring colour into a place and soften its straight lines.",
@@ -311,12 +311,12 @@ INSIDE: tuple[Topic, ...] = (
         about="toilet toothbrush hair_drier",
         questions=(
             "How might this place be used in the course of a morning?",
-            "What habits does {t} hint at?",
+            "What habits {does} {t} hint at?",
             "Why is cleanliness likely to matter where {t} {is} used?",
         ),
         claims=(
             "A morning here probably follows much the same steps every day.",
-            "The presence of {t} hints at the small routines of personal care.",
+            "The small routines of personal care probably bring somebody to {t} every day.",
             "Cleanliness likely matters more here than anywhere else in a building.",
         ),
         reasons=(
@@ -350,13 +350,13 @@ INSIDE: tuple[Topic, ...] = (
         closes=(
             "The true story may be known to the owner alone.",
             "Either way, it gives the scene a friendly touch.",
-            "If it went missing, somebody would probably come looking.",
+            "If {it} went missing, somebody would probably come looking.",
         ),
     ),
     Topic(
         about="tie",
         questions=(
-            "What does {t} suggest about the occasion?",
+            "What {does} {t} suggest about the occasion?",
             "Why might somebody wear {t} here?",
             "What impression could {t} be meant to make?",
         ),

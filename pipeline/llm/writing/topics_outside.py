@@ -1,7 +1,8 @@
 """What may be reasoned about outdoors: traffic, travel, animals, sport, people.
 
-The slots are ``{t}`` and ``{T}`` (the thing: "the dog", "the dogs"), ``{is}``, ``{has}``, ``{it}``, ``{them}``, ``{its}``
-to go with it, and ``{image}``. Claims and closes are guesses and say so ("may", "suggests"); reasons are true anywhere.
+The slots are ``{t}`` and ``{T}`` (the thing: "the dog", "the dogs"), ``{is}``, ``{has}``, ``{it}``, ``{them}``, ``{does}``,
+``{its}`` to go with it, and ``{image}``. Claims and closes are guesses and say so ("may", "suggests"); reasons are
+general knowledge and hold anywhere.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ OUTSIDE: tuple[Topic, ...] = (
         claims=(
             "People may well choose {t} because many can travel together without having to drive.",
             "For passengers, {t} may be the cheaper and calmer way to get where they want to go.",
-            "Those who live or work nearby probably value {t} as a way to get around without a vehicle of their own.",
+            "Those who live or work nearby probably value {t}, since nobody needs a vehicle of their own for the trip.",
         ),
         reasons=(
             "Public transport carries many passengers at once and so needs less room for each of them.",
@@ -59,12 +60,12 @@ OUTSIDE: tuple[Topic, ...] = (
     Topic(
         about="traffic_light stop_sign",
         questions=(
-            "What role does {t} play for those who pass through here?",
+            "What role {does} {t} play for those who pass through here?",
             "How might {t} change the way people move through this place?",
             "What could go wrong here without {t}?",
         ),
         claims=(
-            "Its likely purpose is to settle who may go first, so that nobody has to guess.",
+            "The likely purpose of {t} is to settle who may go first, so that nobody has to guess.",
             "Without {t}, people who arrive at the same moment might misjudge each other.",
             "The point of {t} is probably to make the behaviour of drivers predictable.",
         ),
@@ -156,7 +157,7 @@ OUTSIDE: tuple[Topic, ...] = (
             "What could {t} tell us about how this place is used?",
         ),
         claims=(
-            "The presence of {t} suggests a place where people are meant to pause.",
+            "This may well be a place where people are meant to pause, and {t} would serve that purpose.",
             "Somebody probably thought that visitors would like to rest here.",
             "A walker, a parent or an elderly neighbour might be glad of {t}.",
         ),
@@ -197,7 +198,7 @@ OUTSIDE: tuple[Topic, ...] = (
     Topic(
         about="parking_meter",
         questions=(
-            "What does {t} suggest about parking in this area?",
+            "What {does} {t} suggest about parking in this area?",
             "Why might a town put up {t} here?",
             "What should a driver who stops here remember?",
         ),
@@ -246,7 +247,7 @@ OUTSIDE: tuple[Topic, ...] = (
         about="horse cow sheep",
         questions=(
             "What might a day look like for {t}?",
-            "What do {t} probably need from this place?" ,
+            "What {does} {t} probably need from this place?",
             "What does the scene suggest about how {t} {is} kept?",
         ),
         claims=(
@@ -407,7 +408,7 @@ OUTSIDE: tuple[Topic, ...] = (
         about="suitcase backpack handbag",
         questions=(
             "What might {t} contain, and what would that say about the owner's plans?",
-            "What does {t} suggest about what the owner may be about to do?",
+            "What {does} {t} suggest about what the owner may be about to do?",
             "Why might somebody have {t} along?",
         ),
         claims=(
@@ -422,7 +423,7 @@ OUTSIDE: tuple[Topic, ...] = (
         ),
         closes=(
             "What is really inside remains the owner's secret.",
-            "Leaving {them} out of sight would probably be unwise in a busy place.",
+            "Losing sight of {them} would probably be unwise in a busy place.",
             "The plans themselves can only be guessed, but there likely are some.",
         ),
     ),
