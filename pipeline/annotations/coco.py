@@ -1,7 +1,7 @@
 """COCO-format captions and boxes, as people really have them, to scenes.
 
 What can be read right is read; what cannot is refused in one line that names file and id; what is left out is
-counted. Files of the size of COCO train2017 take about two seconds (``benchmarks/annotations.py``).
+counted. How fast, and in how much memory: ``benchmarks/annotations.py``.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ def _of_listed(
 ) -> tuple[list[AnnotationRow], dict[Id | None, str]]:
     """Return the rows of listed images, each once, and the image ids they have, to the same as text."""
     ids = {row.image_id for row in rows}
-    known = {image_id: str(image_id) for image_id in ids if image_id is not None and str(image_id) in listed}
+    known: dict[Id | None, str] = {
+        image_id: str(image_id) for image_id in ids if image_id is not None and str(image_id) in listed
+    }
     ours = rows if len(known) == len(ids) else [row for row in rows if row.image_id in known]
     once = _without_repeats(ours)
     dropped["annotations of images that are not listed"] += len(rows) - len(ours)

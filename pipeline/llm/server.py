@@ -147,13 +147,14 @@ class Server:
         http = web.Server(self._handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(http, shutdown_timeout=SHUTDOWN_S)
         await runner.setup()
-        site = web.SockSite(runner, self._socket, backlog=BACKLOG)
-        await site.start()
+        await web.SockSite(runner, self._socket, backlog=BACKLOG).start()
         try:
             await asyncio.wrap_future(stop)
         finally:
-            await site.stop()
-            await asyncio.sleep(0.01)  # until connections just accepted are known to the runner, which closes them
+            # Stop accepting before closing: asyncio leaks a connection that it accepts while its server closes.
+            with suppress(NotImplementedError):  # on Windows, whose loop has no readers
+                asyncio.get_running_loop().remove_reader(self._socket)
+            await asyncio.sleep(0.01)  # until those accepted are known to the runner
             for task in self._flying:
                 if task:
                     task.cancel()
@@ -349,11 +350,11 @@ def run(host: str, port: int, faults: Faults) -> None:
         PipelineError: The port is taken, or the host is not this machine's.
     """
     server = Server(offline, writer.NAME, faults, host, port)
-    print(_about(server.root_url, writer.NAME), "Ctrl-C stops it.", flush=True)
+    print(f"{_about(server.root_url, writer.NAME)}\nCtrl-C stops it.", flush=True)
     with suppress(KeyboardInterrupt):
         asyncio.run(server.serve(Future()))
     stats = server.stats()
-    print(f"\nStopped after {stats.requests:,} requests, {stats.answered:,} of them answered.")
+    print(f"\nStopped. Requests: {stats.requests:,}; answered: {stats.answered:,}.")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -369,11 +370,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _about(root_url: str, model: str) -> str:
     return (
-        f"{SIGN} at {root_url}. It answers chat requests of this project by rules over the context text they carry, "
-        f"and speaks a part of the OpenAI protocol: POST {root_url}/v1/chat/completions with "
-        f'{{"model": "{model}", "messages": [...]}}, or python -m pipeline generate --model {model} '
-        f"--base-url {root_url}/v1, with any key. Counts are at {root_url}/stats (DELETE resets them), the trouble it "
-        f"rehearses at {root_url}/faults (PATCH changes it).\n"
+        f"{SIGN} at {root_url}: answers chat requests of this project by rules over the context text they carry.\n"
+        f"Use it: python -m pipeline generate --model {model} --base-url {root_url}/v1, with any key;\n"
+        f'or POST {root_url}/v1/chat/completions with {{"model": "{model}", "messages": [...]}}, as to OpenAI.\n'
+        f"Counts are at {root_url}/stats (DELETE resets them), faults to rehearse at {root_url}/faults (PATCH)."
     )
 
 

@@ -54,7 +54,7 @@ def _turns(view: View, shape: Shape, pen: Pen) -> list[Turn]:
 
 
 _MENDING = re.compile(
-    r"\b(json|schema|repl(?:y|ies)|answers?|valid|invalid|error|again|read|parse|format|question|turns|expected)\b", re.I
+    r"\b(json|schema|repl(?:y|ies)|answers?|valid|invalid|error|again|read|parse|format|question|turns|expected)\b"
 )
 
 
@@ -68,9 +68,7 @@ def _scene_index(messages: Sequence[Mapping[str, str]]) -> int:
     return users[-1] if users else max(len(messages) - 1, 0)
 
 
-def _wanted(
-    before: Sequence[Mapping[str, str]], response_format: Mapping[str, Any] | None
-) -> tuple[Shape, Form]:
+def _wanted(before: Sequence[Mapping[str, str]], response_format: Mapping[str, Any] | None) -> tuple[Shape, Form]:
     """Return shape and form, from the schema or from the replies that were shown before the scene."""
     shown = next((message["content"] for message in before if message["role"] == "assistant"), None)
     shape, form = _shown(shown) if shown is not None else ("answer", "text")

@@ -190,7 +190,8 @@ def paint_objects(background: Image.Image, placed: list[Placed], rng: Random) ->
             seen.append((p.wanted, visible, area))
         if hidden is None:
             break
-        del sprites[hidden]
+        # Without their table things would float, so there the nearest of them goes.
+        del sprites[-1 if sprites[hidden][0].wanted.category == "dining table" else hidden]
     picture = _with_shadows(background, [p for p, _ in sprites])
     for p, sprite in sprites:
         picture.paste(sprite, _corner(p), sprite)

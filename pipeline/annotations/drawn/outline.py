@@ -8,8 +8,6 @@ from PIL import Image, ImageChops
 
 Corner = tuple[int, int]
 
-SMALLEST_PX = 8  # a speck of fewer pixels has no outline worth keeping
-
 
 def outlines(mask: Image.Image) -> list[list[int]]:
     """Return the outer outlines of a mask as ``[x, y, x, y, ...]`` lists, in pixels, straightened by less than a pixel.
@@ -19,9 +17,10 @@ def outlines(mask: Image.Image) -> list[list[int]]:
     """
     polygons = []
     for loop in _loops(mask):
-        if _doubled_area(loop) >= 2 * SMALLEST_PX:
+        if _doubled_area(loop) > 0:
             corners = _straightened(loop)
-            polygons.append([value for corner in corners for value in corner])
+            # A speck would be straightened to a line, which is no polygon.
+            polygons.append([value for corner in (corners if len(corners) > 2 else loop) for value in corner])
     return polygons
 
 

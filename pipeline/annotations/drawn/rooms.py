@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.annotations.drawn.sheet import CREAM, RGB, arc, box, dark, light, mix, oval, rounded
+from pipeline.annotations.drawn.sheet import CREAM, RGB, box, dark, light, mix, oval, rounded
 from pipeline.annotations.drawn.view import View
 
 WALLS: tuple[RGB, ...] = (

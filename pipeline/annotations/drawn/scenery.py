@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.annotations.drawn.sheet import CREAM, RGB, box, dark, light, mix, rounded, soft
+from pipeline.annotations.drawn.sheet import CREAM, RGB, box, dark, light, mix, rounded
 from pipeline.annotations.drawn.view import View
 
 SKIES: dict[str, tuple[tuple[RGB, RGB], ...]] = {

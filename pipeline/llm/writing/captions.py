@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from pipeline.llm.writing.lexicon import NAMED, TELLING, word_set
+from pipeline.llm.writing.lexicon import GROUPS, NAMED, TELLING, word_set
 from pipeline.llm.writing.nouns import NUMBERS, article
 
 Form = Literal["phrase", "sentence", "loose"]
@@ -59,7 +59,8 @@ _NOT_DOING = word_set(
     "building king ring ceiling clothing wing string spring living dining parking evening morning wedding cutting "
     "railing painting crossing landing during something nothing anything everything interesting sling flooring "
     "frosting icing stuffing lighting shopping baking serving pudding swimming amazing remaining bowling "
-    "setting gathering carving willing cooking reading sing bring rolling changing drawing opening matching wing boarding"
+    "setting gathering carving willing cooking reading sing bring rolling changing drawing opening matching "
+    "boarding"
 )
 _FLOCKS = word_set("group herd bunch couple number pair team crowd flock lot row line stack pile family fleet trio")
 _ADJECTIVES_ED = word_set("red bed sled shed hundred seed weed breed wooded naked sacred aged speed")
@@ -68,9 +69,13 @@ _TWOFOLD = word_set(
     "sails hands works turns skis plays stands drinks races rolls slides shares lands stops types plans looks lifts "
     "floats cooks cuts rests walks fills flies drives catches hits waits covers brushes"
 )
+_THINGS_ING = word_set("building painting setting ceiling string wing drawing ring king railing opening crossing")
+_UNKIND = word_set(
+    "fat ugly sexy pretty asian oriental hispanic obese chubby homeless bum hobo midget lesbian gay nude"
+)
 _LOOKS = word_set("nice delicious good pretty old odd strange funny weird tasty cute sad")
 _SUBORDINATE = word_set("while as because when where after if until since before")
-_BE = word_set("is are was were has have can will does")
+_BE = word_set("is are was were has have will does")
 _VERBS = word_set(
     "sits stands holds walks rides lies lays sleeps eats drives flies runs jumps plays grazes poses leans carries "
     "wears uses takes makes prepares serves hits swings catches throws kicks cuts reads talks smiles brushes pulls "
@@ -89,7 +94,9 @@ _BASE_VERBS = word_set(
 )
 _PLURALS = word_set("people men women children kids cattle sheep geese mice")
 _SINGULAR_S = word_set("tennis christmas business gas lens swiss series news chess swimsuit wilderness")
-_FUNCTION_WORDS = word_set("a an the of in on with is are and at to by near next some two sitting standing while his her from for")
+_FUNCTION_WORDS = word_set(
+    "a an the of in on with is are and at to by near next some two sitting standing while his her from for"
+)
 
 
 def read_caption(raw: str) -> Caption | None:
@@ -109,6 +116,8 @@ def read_caption(raw: str) -> Caption | None:
     words = tuple([part.strip(",.;:!?()'’\"").lower() for part in parts])
     if len(words) < 2 or _FUNCTION_WORDS.isdisjoint(words) or "" in words:
         return None
+    if not _UNKIND.isdisjoint(words):
+        return None
     if "it's" in words or any(_is_slip(a, b) for a, b in pairwise(words)):
         return None  # it would be our slip once it is in our text
     return Caption(parts, words, *_form(words))
@@ -126,7 +135,9 @@ def _is_doing(word: str) -> bool:
 
 
 def _is_plural(word: str) -> bool:
-    return word in _PLURALS or (word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _SINGULAR_S)
+    if word in _PLURALS:
+        return True
+    return word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _SINGULAR_S
 
 
 def _form(words: Sequence[str]) -> tuple[Form, int]:
@@ -200,6 +211,7 @@ def as_phrase(caption: Caption) -> str | None:
     if caption.form == "phrase":
         return lowered(caption)
     is_doing = caption.form == "sentence" and words[pivot] in ("is", "are") and pivot + 1 < len(words)
+    is_doing = is_doing and _BE.isdisjoint(words[pivot + 1 :])
     if is_doing and words[0] in _STARTERS and words[0] != "the" and _is_doing(words[pivot + 1]):
         parts = (caption.parts[0].lower(), *caption.parts[1:pivot], *caption.parts[pivot + 1 :])
         return " ".join(parts)
@@ -229,9 +241,10 @@ def as_sentence(caption: Caption, known: Collection[str] = ()) -> str | None:
         link = words[pivot]
     elif not _is_doing(link) and any(_is_doing(word) for word in words[pivot:]):
         return None
-    if caption.parts[pivot - 1].endswith(","):
+    head = words[pivot - 1]
+    if caption.parts[pivot - 1].endswith(",") or (head.endswith("ing") and head not in _THINGS_ING):
         return None
-    many = _is_plural(words[pivot - 1]) or words[0] in NUMBERS
+    many = _is_plural(head) or words[0] in NUMBERS or words[1] == "couple"
     opening = (_opening(caption, known, pivot - 1), *caption.parts[1:pivot])
     if link == "with":
         has = words[pivot + 1 : pivot + 4]
@@ -265,7 +278,9 @@ def subject(caption: Caption) -> str | None:
     if not 2 <= pivot <= 4 or words[0] not in ("a", "an", "the") or doing >= len(words) or not _is_doing(words[doing]):
         return None
     named = NAMED.get(words[pivot - 1])
-    return None if named is None or named[1] else " ".join(("the", *caption.parts[1:pivot]))
+    if named is None or named[1] or GROUPS[named[0]] not in ("people", "animal", "vehicle"):
+        return None
+    return " ".join(("the", *caption.parts[1:pivot]))
 
 
 _POSES = (

@@ -28,15 +28,19 @@ from pipeline.llm.writing.nouns import capital
 from pipeline.llm.writing.scene import Thing, View
 
 _ENOUGH_WORDS, _LONGEST_WORDS = 80, 120
+_MOST_NAMED = 5  # things in an opening that has no caption to go by
 
 
 def describe(view: View, pen: Pen) -> str:
     """Return one paragraph of 60 to 120 words, fewer where the scene has little to tell."""
     sentences, told = _from_captions(view, pen)
-    sentences = sentences or [_from_things(view, pen)]
+    named: list[Thing] = []
+    if not sentences:
+        named = list(view.things[:_MOST_NAMED])
+        sentences = [_from_things(named, pen)]
     words = sum(sentence.count(" ") + 1 for sentence in sentences)
     enough = _ENOUGH_WORDS + (20 if pen.chance(0.5) else 0)
-    for fact in layout_sentences(view, pen, set(), told):
+    for fact in layout_sentences(view, pen, set(), told, named):
         length = fact.count(" ") + 1
         if words + length > _LONGEST_WORDS:
             continue
@@ -44,7 +48,7 @@ def describe(view: View, pen: Pen) -> str:
         words += length
         if words >= enough:
             break
-    if words < 65 and pen.chance(0.6) and (closing := _absence(view, pen)):
+    if words < 65 and pen.chance(0.5) and (closing := _absence(view, pen)):
         sentences.append(f"{closing}.")
     return " ".join(sentences)
 
@@ -86,15 +90,20 @@ def _from_captions(view: View, pen: Pen) -> tuple[list[str], list[Caption]]:
     return sentences, told
 
 
-def _from_things(view: View, pen: Pen) -> str:
-    if not view.things:
+def _from_things(things: Sequence[Thing], pen: Pen) -> str:
+    if not things:
         return f"Not much of the {pen.image} can be made out with certainty, so its details are left to the viewer."
     form = pen.pick(("The {} shows {}.", "In this {}, we see {}.", "Here is a {} with {}.", "This {} shows {}."))
-    return form.format(pen.image, everything(pen, view.things, 5))
+    return form.format(pen.image, everything(pen, things))
 
 
 def layout_sentences(
-    view: View, pen: Pen, done: set[str], told: Sequence[Caption] = (), focus: Thing | None = None
+    view: View,
+    pen: Pen,
+    done: set[str],
+    told: Sequence[Caption] = (),
+    named: Sequence[Thing] = (),
+    focus: Thing | None = None,
 ) -> Iterator[str]:
     """Yield sentences about the layout, without their stops, the most telling first.
 
@@ -103,30 +112,35 @@ def layout_sentences(
         pen: Draws the wordings.
         done: Labels that need no sentence of their own; grows.
         told: Captions whose things the reader has met.
+        named: Things that the reader has met, with their number.
         focus: A thing that the others are to be related to.
     """
-    met = {word for caption in told for word in caption.words}
+    words_met = {word for caption in told for word in caption.words}
+    met = {thing.noun.label for thing in view.things if thing in named or _is_named(thing, words_met)}
     things = [thing for thing in view.things if worth_a_word(thing)] or list(view.things)
     main = things[:6]
     front = foreground(pen, view.things)
     if front is not None and focus is None and pen.chance(0.7):
         yield capital(front)
     yield from _one_by_one(pen, main, done, met, focus)
-    yield from _comparisons(view, pen, main)
+    yield from _comparisons(view, pen, main, done)
     rest = [thing for thing in view.things if thing.noun.label not in done]
-    rest = [thing for thing in rest if not (thing.alone and _is_met(thing, met))][:6]
+    known = [thing for thing in rest if thing.count > 1 and thing.noun.label in met and thing not in named]
+    if known:
+        form = pen.pick(("There are {0} in all", "In all, there are {0}", "{1} can be counted"))
+        words = everything(pen, known, 3)
+        yield (form if all(is_clear(thing) for thing in known) else "There are {0}").format(words, capital(words))
+    rest = [thing for thing in rest if thing.noun.label not in met][:6]
     if rest:
         words = everything(pen, rest, 6)
         verb = "are" if len(rest) > 1 else be(rest[0])
-        form = pen.pick(("There {4} also {0}", "{2} can be seen as well", "The {3} also has {0}", "{2} {1} in view too"))
-        yield form.format(words, verb, capital(words), pen.image, be(rest[0]))
-        done.update(thing.noun.label for thing in rest)
+        forms = ("There {4} also {0}", "{2} can be seen as well", "The {3} also has {0}", "{2} {1} in view too")
+        yield pen.pick(forms).format(words, verb, capital(words), pen.image, be(rest[0]))
 
 
-def _is_met(thing: Thing, met: Collection[str]) -> bool:
-    """Tell whether the reader has met this thing, under whatever name."""
-    label = thing.noun.label
-    return thing.noun.one in met or any(NAMED.get(word, ("",))[0] == label for word in met)
+def _is_named(thing: Thing, words: Collection[str]) -> bool:
+    """Tell whether these words name the thing, by whatever name."""
+    return thing.noun.one in words or any(NAMED.get(word, ("",))[0] == thing.noun.label for word in words)
 
 
 def _one_by_one(
@@ -139,15 +153,15 @@ def _one_by_one(
         if thing.noun.label in done:
             continue
         beside = relation(pen, thing, anchor) if anchor is not None and anchor is not thing else None
-        if beside is not None and pen.chance(0.5):
-            done.add(thing.noun.label)
+        if beside is not None and anchor is not None and pen.chance(0.5):
+            done |= {thing.noun.label, _pair(thing, anchor)}
             shared = spread(pen, thing)
             yield f"{capital(beside)}, {shared}" if shared and is_shared(shared) else capital(beside)
             continue
         if whereabouts(pen, thing) is None:
             continue
         done.add(thing.noun.label)
-        sentence = existence(pen, thing, _is_met(thing, met))
+        sentence = existence(pen, thing, thing.noun.label in met)
         if is_clear(thing) and (anchor is None or pen.chance(0.5)):
             anchor = thing
         if held is not None:
@@ -160,12 +174,17 @@ def _one_by_one(
         yield held
 
 
-def _comparisons(view: View, pen: Pen, things: Sequence[Thing]) -> Iterator[str]:
+def _pair(a: Thing, b: Thing) -> str:
+    """Return the mark in ``done`` of two things whose relation has been told."""
+    return "+".join(sorted((a.noun.label, b.noun.label)))
+
+
+def _comparisons(view: View, pen: Pen, things: Sequence[Thing], done: set[str]) -> Iterator[str]:
     """Yield how things compare: one pair by size, others by place, and what a lone thing fills."""
     alone = pen.shuffled([thing for thing in things if thing.alone])
     sized = False
     for a, b in pairwise(alone):
-        words = closeness(a, b) or relation(pen, a, b)
+        words = closeness(a, b) or (relation(pen, a, b) if _pair(a, b) not in done else None)
         if not sized and (words is None or pen.chance(0.4)) and (by_size := size(pen, a, b)) is not None:
             words, sized = by_size, True
         if words is not None:
@@ -192,7 +211,7 @@ def _small(sentence: str) -> str:
 def _absence(view: View, pen: Pen) -> str | None:
     """Return that something is not there which often keeps such things company."""
     group = pen.pick(COMPANIONS[view.things[0].noun.group]) if view.closed_world else ""
-    labels = [label for label in EVERYDAY.get(group, ()) if view.is_absent(label)]
+    labels = [label for label in EVERYDAY.get(group, ()) if " of " not in FORMS[label][0] and view.is_absent(label)]
     if not labels:
         return None
     form = pen.pick(("There are no {} in the {}", "No {} are in sight", "No {} can be seen", "There are no {} around"))

@@ -195,9 +195,8 @@ def existence(pen: Pen, thing: Thing, known: bool = False) -> str:
     if thing.count > 1:
         form = pen.pick(("There {1} {0}, {3}", "{2} can be seen, {3}", "{2} are visible, {3}", "{2} are in view, {3}"))
         return form.format(what, verb, capital(what), place_words)
-    form = pen.pick(("There {1} {0} {3}", "{2} {1} {3}", "{4}, there {1} {0}", "{2} can be seen {3}", "{2} appears {3}"))
-    if verb == "are":
-        form = "There {1} {0} {3}"
+    forms = ("There {1} {0} {3}", "{2} {1} {3}", "{4}, there {1} {0}", "{2} can be seen {3}", "{2} appears {3}")
+    form = pen.pick(forms) if verb == "is" else "There {1} {0} {3}"
     return form.format(what, verb, capital(what), place_words, capital(place_words))
 
 

@@ -15,26 +15,45 @@ def word_set(words: str) -> frozenset[str]:
 
 
 _ROWS = """
-person | person | people | people | person/people man/men woman/women boy girl child/children kid baby/babies toddler guy lady/ladies gentleman/gentlemen adult player batter catcher umpire surfer skier snowboarder skateboarder rider driver biker cyclist bicyclist pedestrian worker waiter waitress chef cook bride groom friend tourist passenger spectator girlfriend boyfriend mother father mom dad cop policeman/policemen officer soldier skater male female teenager athlete student team couple family/families crowd audience surfboarder boarder | person people human man men boy girl lady ladies child kid baby toddler guy gent adult teen player batter pitcher catcher umpire team surfer skier boarder skater rider driver biker cyclist pedestrian worker waiter waitress chef cook bride groom friend tourist passenger spectator mother father mom dad cop police officer soldier male female athlete student couple family crowd audience group someone somebody anyone everyone visitor customer vendor owner she he her his him they who hand arm face selfie crew fan host guest doctor nurse farmer hold wear carr carry watch trainer
+person | person | people | people | person/people man/men woman/women boy girl child/children kid baby/babies
+    toddler guy lady/ladies gentleman/gentlemen adult player batter catcher umpire surfer skier snowboarder
+    skateboarder rider driver biker cyclist bicyclist pedestrian worker waiter waitress chef cook bride groom friend
+    tourist passenger spectator girlfriend boyfriend mother father mom dad cop policeman/policemen officer soldier
+    skater male female teenager athlete student team couple family/families crowd audience surfboarder boarder |
+    person people human man men boy girl lady ladies child kid baby toddler guy gent adult teen player batter pitcher
+    catcher umpire team surfer skier boarder skater rider driver biker cyclist pedestrian worker waiter waitress chef
+    cook bride groom friend tourist passenger spectator mother father mom dad cop police officer soldier male female
+    athlete student couple family crowd audience group someone somebody anyone everyone visitor customer vendor owner
+    she he her his him they who hand arm face selfie crew fan host guest doctor nurse farmer hold wear carr carry
+    watch trainer
 bicycle | bicycle | bicycles | vehicle | bicycle bike | bicycl bike biking cycl
 car | car | cars | vehicle | car taxi cab suv sedan van | car taxi cab suv sedan van auto jeep
-motorcycle | motorcycle | motorcycles | vehicle | motorcycle motorbike moped scooter | motor bike biker scooter moped
-airplane | airplane | airplanes | vehicle | airplane plane jet aircraft/aircraft jetliner airliner biplane | plane jet aircraft airline flight flying fly
+motorcycle | motorcycle | motorcycles | vehicle | motorcycle motorbike moped scooter | motor bike biker scooter
+    moped
+airplane | airplane | airplanes | vehicle | airplane plane jet aircraft/aircraft jetliner airliner biplane | plane
+    jet aircraft airline flight flying fly
 bus | bus | buses | vehicle | bus | bus coach
-train | train | trains | vehicle | train subway locomotive tram trolley | train subway locomotive tram trolley rail metro
+train | train | trains | vehicle | train subway locomotive tram trolley | train subway locomotive tram trolley
+    rail metro
 truck | truck | trucks | vehicle | truck pickup lorry/lorries | truck pickup lorry van trailer
-boat | boat | boats | vehicle | boat ship sailboat canoe kayak ferry/ferries yacht | boat ship canoe kayak ferry yacht sail vessel dock harbor harbour marina raft
+boat | boat | boats | vehicle | boat ship sailboat canoe kayak ferry/ferries yacht | boat ship canoe kayak ferry
+    yacht sail vessel dock harbor harbour marina raft
 traffic light | traffic light | traffic lights | outdoor | stoplight | light signal stoplight
 fire hydrant | fire hydrant | fire hydrants | outdoor | hydrant | hydrant
 stop sign | stop sign | stop signs | outdoor | | sign
 parking meter | parking meter | parking meters | outdoor | meter | meter
 bench | bench | benches | outdoor | bench | bench seat
-bird | bird | birds | animal | bird duck goose/geese pigeon seagull gull parrot owl eagle swan chicken parakeet canary/canaries penguin flamingo | bird duck goose geese pigeon gull parrot owl eagle swan chicken parakeet canary canaries penguin flamingo hen rooster crow hawk pelican peacock ostrich turkey sparrow beak feather wing
+bird | bird | birds | animal | bird duck goose/geese pigeon seagull gull parrot owl eagle swan chicken parakeet
+    canary/canaries penguin flamingo | bird duck goose geese pigeon gull parrot owl eagle swan chicken parakeet canary
+    canaries penguin flamingo hen rooster crow hawk pelican peacock ostrich turkey sparrow beak feather wing
 cat | cat | cats | animal | cat kitten kitty/kitties | cat kitt feline
-dog | dog | dogs | animal | dog puppy/puppies pup | dog pup hound terrier retriever lab canine poodle bulldog lassy collie
-horse | horse | horses | animal | horse pony/ponies donkey mule foal | horse pony ponies donkey mule foal stallion mare rider carriage
+dog | dog | dogs | animal | dog puppy/puppies pup | dog pup hound terrier retriever lab canine poodle bulldog
+    lassy collie
+horse | horse | horses | animal | horse pony/ponies donkey mule foal | horse pony ponies donkey mule foal stallion
+    mare rider carriage
 sheep | sheep | sheep | animal | sheep/sheep lamb ram | sheep lamb ram ewe wool goat
-cow | cow | cows | animal | cow bull calf/calves cattle/cattle ox/oxen | cow bull calf calves cattle ox herd livestock
+cow | cow | cows | animal | cow bull calf/calves cattle/cattle ox/oxen | cow bull calf calves cattle ox herd
+    livestock
 elephant | elephant | elephants | animal | elephant | elephant
 bear | bear | bears | animal | bear | bear panda
 zebra | zebra | zebras | animal | zebra | zebra
@@ -63,7 +82,8 @@ spoon | spoon | spoons | kitchen | spoon | spoon ladle spatula
 bowl | bowl | bowls | kitchen | bowl | bowl dish soup salad container
 banana | banana | bananas | food | banana | banana
 apple | apple | apples | food | apple | apple
-sandwich | sandwich | sandwiches | food | sandwich burger hamburger panini sub | sandwich burger panini sub toast bread bun wrap
+sandwich | sandwich | sandwiches | food | sandwich burger hamburger panini sub | sandwich burger panini sub toast
+    bread bun wrap
 orange | orange | oranges | food | | orange citrus grapefruit tangerine
 broccoli | piece of broccoli | pieces of broccoli | food | | broccoli green veg
 carrot | carrot | carrots | food | carrot | carrot veg
@@ -87,7 +107,8 @@ microwave | microwave | microwaves | appliance | microwave | microwave oven
 oven | oven | ovens | appliance | oven stove | oven stove cooker range
 toaster | toaster | toasters | appliance | toaster | toast
 sink | sink | sinks | appliance | sink | sink bathroom basin faucet
-refrigerator | refrigerator | refrigerators | appliance | refrigerator fridge icebox freezer | refrig fridge icebox freezer
+refrigerator | refrigerator | refrigerators | appliance | refrigerator fridge icebox freezer | refrig fridge
+    icebox freezer
 book | book | books | indoor | book | book read magazine shelf shelves librar novel
 clock | clock | clocks | indoor | clock | clock watch time
 vase | vase | vases | indoor | vase | vase flower bouquet jar pot
@@ -150,7 +171,7 @@ def regular_plural(word: str) -> str:
     return word + "s"
 
 
-for _row in _ROWS.strip().splitlines():
+for _row in _ROWS.strip().replace("\n    ", " ").splitlines():
     _label, _one, _many, _group, _names, _stems = (_field.strip() for _field in _row.split("|"))
     FORMS[_label] = (_one, _many)
     GROUPS[_label] = _group

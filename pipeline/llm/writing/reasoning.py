@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from pipeline.llm.writing.captions import as_phrase, as_sentence, lowered
+from pipeline.llm.writing.captions import agree, as_phrase, as_sentence, lowered
 from pipeline.llm.writing.description import layout_sentences, led
 from pipeline.llm.writing.facts import Pen, be, existence, is_clear, the, whereabouts
 from pipeline.llm.writing.nouns import capital
 from pipeline.llm.writing.scene import Thing, View
-from pipeline.llm.writing.topic import Topic
-from pipeline.llm.writing.topics_inside import ANYTHING, INSIDE, WITHOUT_BOXES
-from pipeline.llm.writing.topics_outside import OUTSIDE
+from pipeline.llm.writing.topics.anything import ANYTHING, WITHOUT_BOXES
+from pipeline.llm.writing.topics.home import HOME
+from pipeline.llm.writing.topics.life import LIFE
+from pipeline.llm.writing.topics.street import STREET
+from pipeline.llm.writing.topics.table import TABLE
+from pipeline.llm.writing.topics.topic import Topic
 from pipeline.records import Turn
 
 _LONGEST_WORDS = 105  # nothing is added to an answer that has this many
 
 _BY_LABEL: dict[str, list[Topic]] = {}
-for _topic in (*OUTSIDE, *INSIDE):
+for _topic in (*STREET, *LIFE, *TABLE, *HOME):
     for _label in _topic.about.split():
         _BY_LABEL.setdefault(_label.replace("_", " "), []).append(_topic)
 
@@ -24,7 +27,9 @@ def reason(view: View, pen: Pen) -> Turn:
     """Return one question and an answer whose facts are those of the scene and whose guesses say that they are."""
     topic, thing = _choose(view, pen)
     slots = _slots(pen, thing)
-    claim, why, close = (capital(pen.pick(part).format(**slots)) for part in (topic.claims, topic.reasons, topic.closes))
+    index = pen.pick(range(len(topic.questions)))
+    parts = (topic.questions, topic.claims, topic.reasons, (pen.pick(topic.closes),))
+    question, claim, why, close = (capital(part[index % len(part)].format(**slots)) for part in parts)
     first, *others = _facts(view, pen, thing) or [why]
     sentences = [claim, first] if pen.chance(0.5) else [first, claim]
     words = sum(sentence.count(" ") + 1 for sentence in (*sentences, why, close))
@@ -32,13 +37,14 @@ def reason(view: View, pen: Pen) -> Turn:
         words += fact.count(" ") + 1
         if words > _LONGEST_WORDS:
             break
-        sentences.append(led(pen.pick(_LEADS if number == 0 else _FURTHER_LEADS), fact))
+        lead = pen.pick(_LEADS if number == 0 else _FURTHER_LEADS)
+        sentences.append(fact if " also " in fact else led(lead, fact))
     if why is not first:
         sentences.append(led(pen.pick(_WHY), why))
-    return Turn(capital(pen.pick(topic.questions).format(**slots)), " ".join((*sentences, close)))
+    return Turn(question, " ".join((*sentences, close)))
 
 
-_LEADS = ("", "", "For one thing, ", "To begin with, ", "As for the layout, ")
+_LEADS = ("", "", "For one thing, ", "To begin with, ")
 _FURTHER_LEADS = ("", "", "", "Besides, ", "In addition, ")
 _WHY = ("", "", "After all, ", "In general, ", "As a rule, ")
 
@@ -66,7 +72,6 @@ def _slots(pen: Pen, thing: Thing | None) -> dict[str, str]:
     single = thing.count == 1
     return {
         "t": words,
-        "T": capital(words),
         "is": be(thing),
         "does": "does" if single else "do",
         "has": "has" if single else "have",
@@ -83,17 +88,21 @@ _AT_HAND = ("The scene shows {}.", "What can be seen is {}.", "Here, we have {}.
 def _facts(view: View, pen: Pen, thing: Thing | None) -> list[str]:
     """Return what the answer rests on, the most telling first: what goes on, where the thing is, what else is there."""
     facts = []
+    told = []
     if view.captions:
         caption = view.captions[0] if pen.chance(0.6) else pen.pick(view.captions[:3])
+        told.append(caption)
         phrase, sentence = as_phrase(caption), as_sentence(caption)
         if phrase is not None and (sentence is None or pen.chance(0.5)):
             facts.append(pen.pick(_AT_HAND).format(phrase, image=pen.image))
         else:
             facts.append(f"{sentence or capital(lowered(caption))}.")
-    told: set[str] = set()
+    done: set[str] = set()
     if thing is not None:
-        told.add(thing.noun.label)
+        done.add(thing.noun.label)
         if whereabouts(pen, thing) is not None or not view.captions:
             facts.append(f"{existence(pen, thing, known=True)}.")
-    facts += [f"{sentence}." for sentence in layout_sentences(view, pen, told, focus=thing)]
+    facts += [f"{sentence}." for sentence in layout_sentences(view, pen, done, told, focus=thing)]
+    others = (caption for caption in view.captions if told and agree(told[0], caption))
+    facts += [f"{sentence}." for caption in others if (sentence := as_sentence(caption, told[0].words)) is not None]
     return facts

@@ -237,7 +237,7 @@ def _is_named(tokens: Sequence[str], label: str) -> bool:
 
 def _telling(words: Noun, token_lists: Sequence[Sequence[str]], text: str) -> Noun:
     """Return a more telling noun where all captions bear it out: ``woman`` for a person, ``monitor`` for a TV."""
-    if words.label == "tv" and " monitor" in text and not any(name in text for name in (" tv", " t.v", "televi", "teli")):
+    if words.label == "tv" and " monitor" in text and not any(name in text for name in (" tv", " t v ", "televi")):
         return words._replace(one="monitor", many="monitors", a="a monitor")
     if words.label != "person":
         return words
@@ -257,8 +257,10 @@ _EMPTY_WORDS = word_set(
     "with that this there their near next from into onto some several standing sitting while over behind front very "
     "other large small"
 )
-_SIDES = word_set("left right background foreground top side corner middle center centre bottom upper lower")
-_UNLIKELY = word_set("she he they it i we my you your his her photo picture image photograph pictures photos view camera shot it's")
+_SIDES = word_set("left right background foreground corner middle center centre bottom upper lower")
+_UNLIKELY = word_set(
+    "she he they it i we my you your his her photo picture image photograph pictures photos view camera shot"
+)
 
 
 def _rank(
@@ -268,7 +270,7 @@ def _rank(
     shared = Counter(word for tokens in token_lists for word in set(tokens) if len(word) > 3)
     scored = []
     for raw, tokens, contradicts in zip(captions, token_lists, against, strict=True):
-        if contradicts or (counts and not _SIDES.isdisjoint(tokens)) or _knows_more(tokens, counts, shared):
+        if contradicts or (counts and _names_a_side(tokens)) or _knows_more(tokens, counts, shared):
             continue
         caption = read_caption(raw)
         if caption is None:
@@ -280,6 +282,13 @@ def _rank(
         scored.append((score, caption))
     scored.sort(key=lambda pair: -pair[0])
     return tuple(dict.fromkeys(caption for _, caption in scored))
+
+
+def _names_a_side(tokens: Sequence[str]) -> bool:
+    """Tell whether a caption says where something is in the image; "on top of" does not."""
+    if not _SIDES.isdisjoint(tokens):
+        return True
+    return any(token == "top" and tokens[index - 1] != "on" for index, token in enumerate(tokens))
 
 
 def _knows_more(tokens: Sequence[str], counts: dict[str, int], shared: Counter[str]) -> bool:
@@ -319,7 +328,8 @@ def _colours(token_lists: Sequence[Sequence[str]], things: Sequence[Thing]) -> d
                 said.setdefault(named[0], set()).add(colour)
             elif named is not None:
                 said.setdefault(named[0], set()).update((colour, "?"))
-    return {label: min(colours) for label, colours in said.items() if len(colours) == 1 and (label in alone or not things)}
+    agreed = {label: min(colours) for label, colours in said.items() if len(colours) == 1}
+    return {label: colour for label, colour in agreed.items() if label in alone or not things}
 
 
 _SETTINGS = {
@@ -328,8 +338,8 @@ _SETTINGS = {
     "tennis court": "a tennis court", "baseball field": "a baseball field", "baseball game": "a baseball game",
     "parking lot": "a parking lot", "skate park": "a skate park", "skatepark": "a skate park", "zoo": "a zoo",
     "city street": "a city street", "street": "a street", "park": "a park", "forest": "a forest", "office": "an office",
-    "field": "a field", "market": "a market", "sidewalk": "a sidewalk", "ocean": "the ocean", "lake": "a lake",
-    "river": "a river", "hospital": "a hospital", "store": "a store", "classroom": "a classroom", "farm": "a farm",
+    "field": "a field", "market": "a market", "sidewalk": "a sidewalk", "ocean": "the ocean",
+    "hospital": "a hospital", "store": "a store", "classroom": "a classroom", "farm": "a farm",
 }  # fmt: skip
 
 

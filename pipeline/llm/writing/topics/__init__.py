@@ -1,0 +1,1 @@
+"""The topics of reasoning: what may be asked about which things, and what may be guessed."""
