@@ -47,14 +47,14 @@ def place_boxes(
         PipelineError: The boxes of an image fit neither the listed size nor that of the image file.
     """
     boxes: dict[str, list[Box]] = {image_id: [] for image_id in known.values()}
-    slots = {key: (boxes[image_id], _bounds(listed[image_id].size)) for key, image_id in known.items()}
+    slots = {key: (boxes[image_id], *_bounds(listed[image_id].size)) for key, image_id in known.items()}
     awkward: dict[str, list[BoxRow]] = {}
     # In file order, not image by image: rows lie in memory in that order, and fetching each from far away takes
     # nearly twice the time. An image with any box that is not plainly right is done again, carefully.
     for row in rows:
-        placed, (width, height, far_right, far_bottom) = slots[row.image_id]
+        placed, width, height, far_right, far_bottom = slots[row.image_id]
         x, y, w, h = pixels = row.bbox or NO_BOX
-        if w > 0 and h > 0 and x < width and y < height and 0 < x + w <= far_right and 0 < y + h <= far_bottom:
+        if w > 0.0 and h > 0.0 and x < width and y < height and 0.0 < x + w <= far_right and 0.0 < y + h <= far_bottom:
             placed.append(_box(labels[row.category_id], pixels, width, height, row.iscrowd == 1))
         else:
             awkward[known[row.image_id]] = []
@@ -74,13 +74,13 @@ def place_boxes(
     return boxes, corrected
 
 
-def _box(label: str, pixels: Pixels, width: int, height: int, crowd: bool) -> Box:
+def _box(label: str, pixels: Pixels, width: float, height: float, crowd: bool) -> Box:
     x, y, w, h = pixels
     right, bottom = x + w, y + h
     return Box(
         label,
-        x / width if x > 0 else 0.0,
-        y / height if y > 0 else 0.0,
+        x / width if x > 0.0 else 0.0,
+        y / height if y > 0.0 else 0.0,
         right / width if right < width else 1.0,
         bottom / height if bottom < height else 1.0,
         crowd,
@@ -147,9 +147,9 @@ def _fitting(boxes: list[Pixels], size: Size) -> int:
 
 
 @cache  # A large set has few sizes: sharing their numbers keeps them near at hand.
-def _bounds(size: Size | None) -> tuple[int, int, float, float]:
+def _bounds(size: Size | None) -> tuple[float, float, float, float]:
     """Return width and height, and how far right and down a box may reach without casting doubt on them."""
     if size is None:
-        return 0, 0, 0, 0
-    width, height = size
+        return 0.0, 0.0, 0.0, 0.0
+    width, height = map(float, size)
     return width, height, width * (1 + SLACK_SHARE) + SLACK_PX, height * (1 + SLACK_SHARE) + SLACK_PX

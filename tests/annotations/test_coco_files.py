@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,16 @@ def test_what_is_no_instances_file_is_refused_in_one_line(tmp_path: Path, conten
     line = refusal(read_scenes, None, path)
     assert str(path) in line
     assert words in line
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "captions.json"
+    os.mkfifo(pipe)
+    content = json.dumps({"images": [IMAGE], "annotations": [CAPTION], "info": float("nan")})
+    writer = threading.Thread(target=pipe.write_text, args=(content,))
+    writer.start()
+    assert read_scenes(pipe, None).scenes[0].captions == ("A dog.",)
+    writer.join()
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pipeline.llm.writing.facts import (
     foreground,
     is_clear,
     is_shared,
+    largest,
     relation,
     size,
     spread,
@@ -188,6 +189,9 @@ def _comparisons(view: View, pen: Pen, things: Sequence[Thing], done: set[str]) 
         if not sized and (words is None or pen.chance(0.4)) and (by_size := size(pen, a, b)) is not None:
             words, sized = by_size, True
         if words is not None:
+            yield capital(words)
+    for thing in things:
+        if pen.chance(0.7 if len(things) < 3 else 0.3) and (words := largest(pen, thing)) is not None:
             yield capital(words)
     for label, colour in view.colours.items():
         thing = view.thing(label)

@@ -270,6 +270,18 @@ def more(a: Thing, b: Thing) -> tuple[Thing, Thing] | None:
     return (b, a) if most_a is not None and fewest_b > most_a else None
 
 
+def largest(pen: Pen, thing: Thing) -> str | None:
+    """Return where the largest of several is, without a stop and in small letters, if it clearly is the largest."""
+    if not thing.exact or thing.count < 2 or not thing.noun.counts or not is_larger(thing.spots[0], thing.spots[1]):
+        return None
+    place_words = where(pen, thing.main)
+    if place_words is None:
+        return None
+    which = "larger" if thing.count == 2 else "largest"
+    form = pen.pick(("of the {0} {1}, the one that looks {2} is {3}", "the {2}-looking of the {0} {1} is {3}"))
+    return form.format(NUMBERS[thing.count], thing.noun.many, which, place_words)
+
+
 def foreground(pen: Pen, things: Sequence[Thing]) -> str | None:
     """Return that one thing stands in the foreground: large, low, and far larger than all others."""
     first = things[0] if things else None

@@ -33,12 +33,16 @@ def reason(view: View, pen: Pen) -> Turn:
     first, *others = _facts(view, pen, thing) or [why]
     sentences = [claim, first] if pen.chance(0.5) else [first, claim]
     words = sum(sentence.count(" ") + 1 for sentence in (*sentences, why, close))
+    further = _FURTHER_LEADS
     for number, fact in enumerate(others[:3]):
         words += fact.count(" ") + 1
         if words > _LONGEST_WORDS:
             break
-        lead = pen.pick(_LEADS if number == 0 else _FURTHER_LEADS)
-        sentences.append(fact if " also " in fact else led(lead, fact))
+        lead = pen.pick(_LEADS if number == 0 else further)
+        if lead and not any(word in fact for word in _AT_ODDS):
+            further = tuple(other for other in further if other != lead)
+            fact = led(lead, fact)
+        sentences.append(fact)
     if why is not first:
         sentences.append(led(pen.pick(_WHY), why))
     return Turn(question, " ".join((*sentences, close)))
@@ -46,6 +50,7 @@ def reason(view: View, pen: Pen) -> Turn:
 
 _LEADS = ("", "", "For one thing, ", "To begin with, ")
 _FURTHER_LEADS = ("", "", "", "Besides, ", "In addition, ")
+_AT_ODDS = (" also ", " as well.", " too.")  # in a sentence that brings its own "besides"
 _WHY = ("", "", "After all, ", "In general, ", "As a rule, ")
 
 

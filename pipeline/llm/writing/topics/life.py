@@ -155,7 +155,7 @@ LIFE: tuple[Topic, ...] = (
         ),
         claims=(
             "Open space is likely what makes a place good for {t}.",
-            "A light and steady breeze might be just right, depending on what one wants to do with {t}.",
+            "A light and steady breeze might be ideal, depending on what one wants to do with {t}.",
             "The wind probably has a say in how well {t} can be used.",
         ),
         reasons=(
@@ -206,7 +206,7 @@ LIFE: tuple[Topic, ...] = (
         claims=(
             "What {t} will do next probably depends on what the surroundings have to offer.",
             "It is likely that {t} {is} busy with what is close at hand.",
-            "The thoughts of {t} are probably with what goes on right there.",
+            "The thoughts of {t} are probably with what goes on close by.",
         ),
         reasons=(
             "What surrounds a person is often the best hint at what that person means to do.",

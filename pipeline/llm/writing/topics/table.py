@@ -19,7 +19,7 @@ TABLE: tuple[Topic, ...] = (
         ),
         reasons=(
             "Simple meals leave more time for talk, or for whatever else the day demands.",
-            "Warm, filling food is what many people want after work or on an evening with friends.",
+            "Warm, filling food is what one wants after work or on an evening with friends.",
             "Food that can be eaten by hand is easy to share and asks for little ceremony.",
         ),
         closes=(
@@ -46,7 +46,7 @@ TABLE: tuple[Topic, ...] = (
             "Sharing dessert is an old way of showing that guests are welcome.",
         ),
         closes=(
-            "How many people will have a share cannot be said, but nobody is likely to refuse.",
+            "How large a share everybody gets cannot be said, but nobody is likely to refuse.",
             "For anybody who has to mind sugar, a small portion may be the better idea.",
             "A moment like this may well be remembered longer than the taste.",
         ),
@@ -70,7 +70,7 @@ TABLE: tuple[Topic, ...] = (
         ),
         closes=(
             "That would be a good habit, though a single moment cannot prove it.",
-            "What is left over may still be good for juice, soup or something baked.",
+            "What remains in the end may still be good for juice, soup or something baked.",
             "The choice may also have been made for the colour and the smell.",
         ),
     ),
@@ -133,7 +133,7 @@ TABLE: tuple[Topic, ...] = (
             "It is likely that people come together at {t} from time to time.",
         ),
         reasons=(
-            "A flat surface at the right height draws all kinds of activity, from eating to writing.",
+            "A flat surface at a good height draws all kinds of activity, from eating to writing.",
             "What people leave on a surface is a fair record of what they did there last.",
             "Sharing food is one of the oldest ways of spending time together.",
         ),
