@@ -116,6 +116,7 @@ class Server:
         """
         self._reply = reply
         self._model = model
+        self._served_as = f"{model} (rules, not a language model)" if reply is offline else model
         self._socket = _listen(host, port)
         self.root_url = f"http://{host}:{self._socket.getsockname()[1]}"
         """Where the server tells about itself."""
@@ -283,7 +284,7 @@ class Server:
                 "id": f"chatcmpl-{self._stats.requests}",
                 "object": "chat.completion",
                 "created": int(now),
-                "model": self._model,
+                "model": self._served_as,
                 "system_fingerprint": SIGN,
                 "choices": [{"index": 0, "message": message, "finish_reason": completion.finish_reason}],
                 "usage": {

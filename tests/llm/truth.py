@@ -21,6 +21,7 @@ _SAID = {  # category → how it may be said, singular and plural; others are th
     "skis": "pair_of_skis/pairs_of_skis",
     "scissors": "pair_of_scissors/pairs_of_scissors",
     "broccoli": "piece_of_broccoli/pieces_of_broccoli",
+    "box of pens": "box_of_pens/boxes_of_pens",
     "knife": "knife/knives",
     "sheep": "sheep/sheep",
     "bus": "bus/buses",
@@ -106,6 +107,9 @@ class Checker:
     def _labels(self, text: str) -> list[str]:
         return [self.forms[match[1]] for match in self._noun.finditer(text)]
 
+    def _count(self, label: str) -> int:
+        return len(self.boxes.get(label, ()))
+
     def _hull(self, label: str) -> Hull | None:
         boxes = self.boxes.get(label)
         if not boxes:
@@ -135,13 +139,13 @@ class Checker:
                 if sentence[: match.start()].endswith("more than "):
                     continue
                 at_least = sentence[: match.start()].endswith("at least ")
-                count = len(self.boxes.get(label, ()))
+                count = self._count(label)
                 if label in self.boxes or match[0] not in self.captions:
                     verdict.note(count >= value if at_least else count == value, f"count: {match[0]}")
         for match in re.finditer(rf"(at least ten|ten or more|more than ten|many) {noun}", sentence):
             fewest = 11 if match[1] == "more than ten" else 10
             if match[0] not in self.captions:
-                verdict.note(len(self.boxes.get(self.forms[match[2]], ())) >= fewest, f"count: {match[0]}")
+                verdict.note(self._count(self.forms[match[2]]) >= fewest, f"count: {match[0]}")
         for match in re.finditer(rf"(?:there (?:is|are)(?: also)?|also has|we see|shows) an? {noun}", sentence):
             if match[0] not in self.captions and f" {match[1]}" not in self.captions:
                 verdict.note(self.forms[match[1]] in self.boxes, f"present: {match[0]}")
@@ -179,7 +183,7 @@ class Checker:
                 verdict.note(a is not None and b is not None and holds(a, b), f"relation: {match[0]}")
                 found = True
         for match in re.finditer(rf"there are more {noun} than {noun}", sentence):
-            many, few = (len(self.boxes.get(self.forms[match[group]], ())) for group in (1, 2))
+            many, few = (self._count(self.forms[match[group]]) for group in (1, 2))
             verdict.note(many > few, f"more: {match[0]}")
             found = True
         shared = re.search(r", ((?:both|all) .*?)[.,;]*$", sentence)
@@ -217,7 +221,7 @@ class Checker:
             verdict.note(sum(NUMBERS.get(number, 1) for number, _ in split) == len(boxes), f"split adds up: {clause!r}")
             return
         if "reaches almost from" in clause:
-            across = "side" in clause
+            across = "one side" in clause
             low, high = (boxes[0].x0, boxes[0].x1) if across else (boxes[0].y0, boxes[0].y1)
             verdict.note(len(boxes) == 1 and low < 0.1 and high > 0.9, f"extent: {clause!r}")
             return
@@ -246,20 +250,18 @@ class Checker:
         claim = f"{'yes' if yes else 'no'}: {question}"
         if match := re.match(rf"is there more than one {noun}|are there several {noun}", question):
             label = self.forms[match[1] or match[2]]
-            truth = len(self.boxes[label]) > 1
+            truth = self._count(label) > 1
         elif match := re.match(rf"are there fewer than (\w+) {noun}", question):
-            truth = len(self.boxes[self.forms[match[2]]]) < NUMBERS[match[1]]
+            truth = self._count(self.forms[match[2]]) < NUMBERS[match[1]]
         elif match := re.match(rf"are there more {noun} than {noun}", question):
-            truth = len(self.boxes[self.forms[match[1]]]) > len(self.boxes[self.forms[match[2]]])
+            truth = self._count(self.forms[match[1]]) > self._count(self.forms[match[2]])
         elif (match := re.match(rf"are there (\w+) {noun}", question)) and match[1] in NUMBERS:
-            truth = len(self.boxes.get(self.forms[match[2]], ())) == NUMBERS[match[1]]
+            truth = self._count(self.forms[match[2]]) == NUMBERS[match[1]]
         elif match := re.match(rf"is the {noun} to the (left|right) of the {noun}", question):
             a, b = self._hull(self.forms[match[1]]), self._hull(self.forms[match[3]])
-            assert a is not None
-            assert b is not None
-            truth = a.cx < b.cx if match[2] == "left" else a.cx > b.cx
+            truth = a is not None and b is not None and (a.cx < b.cx if match[2] == "left" else a.cx > b.cx)
         elif match := re.match(rf"(?:is|are) the (?:\w+ )??{noun} on the (left|right) side", question):
-            truth = all(_is_at(box, match[2]) for box in self.boxes[self.forms[match[1]]])
+            truth = all(_is_at(box, match[2]) for box in self.boxes.get(self.forms[match[1]], ()))
         elif match := re.match(rf"(?:is|are) there (?:an? |any )?{noun}|can you see (?:an? |any )?{noun}", question):
             truth = self.forms[match[1] or match[2]] in self.boxes
         elif match := re.match(rf"does the \w+ show (?:an? |any )?{noun}", question):

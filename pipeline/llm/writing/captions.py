@@ -106,7 +106,14 @@ def read_caption(raw: str) -> Caption | None:
         text = html.unescape(text)
     if "<" in text:
         text = _TAG.sub(" ", text)
-    text = " ".join(text.split()).strip(" .,;:!-\"'`“”").replace(" ,", ",").replace("..", ".").replace(" .", ".")
+    text = (
+        " ".join(text.split())
+        .strip(" .,;:!-\"'`“”")
+        .replace(" & ", " and ")
+        .replace(" ,", ",")
+        .replace("..", ".")
+        .replace(" .", ".")
+    )
     if not 4 <= len(text) <= 260 or not _PLAIN.fullmatch(text) or _TALKS_TO_MACHINES.search(text):
         return None
     if text.isupper():

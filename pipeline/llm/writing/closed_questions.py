@@ -34,7 +34,9 @@ def _yes_there(view: View, pen: Pen, asked: Asked) -> Turn | None:
     noun, place, what = thing.noun, whereabouts(pen, thing), mention(pen, thing)
     asked.topics.update((f"count:{noun.label}", f"where:{noun.label}"))
     question = _is_there(pen, noun.one, noun.many, single=thing.count == 1 and noun.counts)
-    if place is None:
+    if place is None and not is_clear(thing):
+        answer = "Yes, there {1} {0}."
+    elif place is None:
         answer = pen.pick(("Yes, there {1} {0}.", "Yes, {0} can be seen.", "Yes, {0} {1} in the {2}."))
     elif thing.count > 1:
         answer = "Yes, there {1} {0}, {3}."

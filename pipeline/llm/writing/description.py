@@ -94,7 +94,7 @@ def _from_captions(view: View, pen: Pen) -> tuple[list[str], list[Caption]]:
 def _from_things(things: Sequence[Thing], pen: Pen) -> str:
     if not things:
         return f"Not much of the {pen.image} can be made out with certainty, so its details are left to the viewer."
-    form = pen.pick(("The {} shows {}.", "In this {}, we see {}.", "Here is a {} with {}.", "This {} shows {}."))
+    form = pen.pick(("The {} shows {}.", "In this {}, we see {}.", "The {} has {} in it.", "This {} shows {}."))
     return form.format(pen.image, everything(pen, things))
 
 
@@ -197,7 +197,7 @@ def _comparisons(view: View, pen: Pen, things: Sequence[Thing], done: set[str]) 
         thing = view.thing(label)
         if thing is not None and pen.chance(0.5):
             yield f"{capital(the(pen, thing))} is {colour}"
-    if len(things) <= 2 and things[0].alone and (filled := extent(pen, things[0])) is not None:
+    if 1 <= len(things) <= 2 and things[0].alone and (filled := extent(pen, things[0])) is not None:
         yield capital(filled)
 
 

@@ -345,7 +345,7 @@ _SETTINGS = {
 
 def _setting(text: str, captions: int) -> str | None:
     """Return the place that at least two captions name (or the only caption), if they name no other."""
-    needed = min(2, captions)
+    needed = 2 if captions > 1 else 1
     for words, setting in _SETTINGS.items():
         if text.count(f" {words} ") >= needed:
             return setting
