@@ -54,9 +54,8 @@ def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = Gen
     print(f"{outcome.sent:,} requests answered, {outcome.kept:,} replies from the journal")
     if not settings.model:
         print("the words are those of the built-in rules, not of a language model; pass --model for the real thing")
-    print(
-        f"to look at: python -m pipeline show {folder}   to train on: {outcome.folder.shards}, {outcome.folder.samples}"
-    )
+    print(f"samples in {outcome.folder.samples} and {outcome.folder.shards}; to look at a few:")
+    print(f"  python -m pipeline show {folder}")
     return 0
 
 

@@ -143,12 +143,11 @@ async def _run(
         )
         run = _Run(settings, source, prompts, folder, client, progress)
         try:
-            await run.make_all()
+            async with client:
+                await run.make_all()
         except RunStopped as error:
             folder.write_record(record | {"status": f"stopped: {error}"} | run.figures())
             raise
-        finally:
-            await client.close()
     run.finish(journal)
     finished = record | {"status": "complete", "finished_at": _now()} | run.figures()
     folder.write_record(finished)

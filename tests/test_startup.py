@@ -26,11 +26,11 @@ def test_help_takes_under_a_second_with_torch_installed() -> None:
 def test_generation_leaves_torch_and_transformers_alone(coco: Callable[..., Path]) -> None:
     program = (
         "import sys; from pipeline.cli import run_command; code = run_command(sys.argv[1:]);"
-        "print(sorted({'torch', 'transformers', 'datasets', 'pandas'} & set(sys.modules))); sys.exit(code)"
+        "print(sorted({'torch', 'transformers', 'datasets'} & set(sys.modules))); sys.exit(code)"
     )
     command = [sys.executable, "-c", program, "generate", "--annotations", str(coco(2)), "--out", "run"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["[]"]), done.stderr
 
 
 def test_help_imports_no_machinery_of_the_commands() -> None:

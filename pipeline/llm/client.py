@@ -1,7 +1,6 @@
 """One question to the model: from the journal if it was ever paid for, else over the OpenAI protocol.
 
-The body is built as bytes and posted as bytes through the ``openai`` client on aiohttp: the typed ``create`` walks
-every message and costs several times the processor time. One layer retries, ours: a request waits for its next try
+The body is built as bytes and posted as bytes (``wire.py``). One layer retries, ours: a request waits for its next try
 without holding a place among those in flight.
 """
 
@@ -15,9 +14,9 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from types import TracebackType
 from typing import Any, NoReturn
 
-import httpx2
 import msgspec
 import openai
 import tenacity
@@ -25,6 +24,7 @@ import tenacity
 from pipeline.errors import RunStopped
 from pipeline.llm.dialect import Dialect
 from pipeline.llm.journal import Journal, Reply
+from pipeline.llm.wire import Wire
 from pipeline.prompting.render import Prompt, encode_messages
 from pipeline.prompting.replies import reply_schema
 from pipeline.records import Message
@@ -111,16 +111,11 @@ class Client:
         self._in_flight = asyncio.Semaphore(concurrency)
         self._give_up_s = give_up_s
         self._say = say
-        self._openai = openai.AsyncOpenAI(
-            api_key=api_key,
-            base_url=base_url,
-            max_retries=0,
-            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 15.0)),
-            http_client=openai.DefaultAioHttpClient(
-                limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-            ),
+        client = openai.AsyncOpenAI(
+            api_key=api_key, base_url=base_url, max_retries=0, http_client=openai.DefaultAioHttpClient()
         )
-        self.url = str(self._openai.base_url).rstrip("/")
+        self.url = str(client.base_url).rstrip("/")
+        self._wire = Wire(client, concurrency, timeout_s)
         self._note = f"dialect of {known_as or self.url} {model} schema={schema}"
         remembered = journal.note(self._note)
         self.dialect = msgspec.json.decode(remembered, type=Dialect) if remembered else Dialect(schema=schema)
@@ -134,9 +129,14 @@ class Client:
         """Send nothing more; what is in flight may still be answered, and is kept."""
         self._stopping.set()
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._openai.close()
+    async def __aenter__(self) -> Client:
+        await self._wire.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._wire.__aexit__(kind, error, trace)
 
     async def ask(self, question: Question) -> Answered:
         """Return the reply to a question, asking the server only if the journal does not have it.
@@ -197,6 +197,19 @@ class Client:
             RunStopped: Nobody is answered any more.
         """
         began = time.monotonic()
+        try:
+            return await self._send(body)
+        except _FAILURES as error:
+            failure: Exception | None = error
+        # Nearly all requests end above; only one that failed pays for the machinery of trying again.
+
+        async def send_again() -> Reply:
+            nonlocal failure
+            if failure:  # the first of the tries is the one that has failed already
+                failed, failure = failure, None
+                raise failed
+            return await self._send(body)
+
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(may_pass),
             wait=pause_s,
@@ -205,8 +218,8 @@ class Client:
             reraise=True,
         )
         try:
-            return await retrying(self._send, body)
-        except (openai.APIConnectionError, _Broken, openai.APIStatusError) as error:
+            return await retrying(send_again)
+        except _FAILURES as error:
             if not may_pass(error):
                 raise
             self._explain_failure(error)
@@ -219,14 +232,9 @@ class Client:
         async with self._in_flight:
             if self._stopping.is_set():
                 raise RunStopped("stopped before it was sent")
-            response = await self._openai.post(
-                "/chat/completions",
-                cast_to=httpx2.Response,
-                content=body,
-                options={"headers": {"Content-Type": "application/json"}},
-            )
+            body = await self._wire.post(body)
         self._ever_reached = True
-        reply = read_completion(response.content)
+        reply = read_completion(body)
         self._ever_answered = True
         self._last_answer = time.monotonic()
         return reply
@@ -293,6 +301,7 @@ class Client:
         self._say(f"the server {following.difference(dialect)}")
 
 
+_FAILURES = (openai.APIConnectionError, openai.APIStatusError, _Broken)
 _NO_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
 _PASSING = frozenset({408, 409, 425, 429})
 

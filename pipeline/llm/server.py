@@ -6,6 +6,7 @@ trouble on it. The whole path of a real run (client, retries, validation, journa
 Spoken: ``POST /v1/chat/completions`` (text messages, one choice, no streaming) and ``GET /v1/models``. For rehearsals:
 ``GET`` and ``DELETE /stats``, ``GET`` and ``PATCH /faults``. Any key is accepted, and none is read. Tokens are counted
 as one for every 4 characters. Cached tokens are those of the leading messages that an earlier request began with.
+Batches are spoken in ``batch_server.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import pydantic
 from aiohttp import web
 
 from pipeline.errors import PipelineError
-from pipeline.llm import writer
+from pipeline.llm import batch_server, writer
 from pipeline.llm.faults import (
     BROKEN,
     MALFORMED,
@@ -122,6 +123,8 @@ class Server:
         """Where the server tells about itself."""
         self.base_url = f"{self.root_url}/v1"
         """What an OpenAI client calls its base URL."""
+        self.batches = batch_server.BatchServer(self._answer_in_batch)
+        """The batch endpoints: their faults and counts."""
         self._flying: set[asyncio.Task[Any] | None] = set()
         self.rehearse(faults)
         self.reset()
@@ -160,8 +163,9 @@ class Server:
                 if task:
                     task.cancel()
             await runner.cleanup()
+            self.batches.close()
 
-    async def _handle(self, request: web.BaseRequest) -> web.Response:
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.method, request.path:
             case "POST", "/v1/chat/completions":
                 return await self._chat(request)
@@ -177,6 +181,11 @@ class Server:
                 return _json(200, self._faults.model_dump())
             case "PATCH", "/faults":
                 return self._patch_faults(await request.content.read())
+            case _, path if path.startswith(batch_server.PATHS):
+                answer = await self.batches.handle(request)
+                if isinstance(answer, web.StreamResponse):
+                    return answer
+                return _failure(answer) if isinstance(answer, Failure) else _json(200, answer)
             case "GET", "/":
                 return web.Response(text=_about(self.root_url, self._model), headers={"Server": SIGN})
         return _failure(Failure(404, f"Nothing is served at {request.method} {request.path}", code="unknown_url"))
@@ -262,6 +271,20 @@ class Server:
         # The end of the connection, by us, by the client or by the end of the server, cancels this task.
         await asyncio.get_running_loop().create_future()
         raise AssertionError("nothing ends this wait but cancelling")
+
+    def _answer_in_batch(self, raw: bytes) -> tuple[int, bytes]:
+        """Return status and body for one request of a batch; faults thrown over single requests are not for these."""
+        body = self._read(raw)
+        answer = body if isinstance(body, Failure) else self._reply(body)
+        answer = answer.answer if isinstance(answer, Late) else answer
+        if isinstance(answer, str):
+            answer = Completion(answer)
+        if isinstance(answer, Completion) and isinstance(body, dict):
+            return 200, _bytes_of(self._good(raw, body, answer))
+        if isinstance(answer, Raw):
+            return answer.status, answer.body
+        failure = answer if isinstance(answer, Failure) else BROKEN
+        return failure.status, _bytes_of(_failure(failure))
 
     def _good(self, raw: bytes, body: dict[str, Any], completion: Completion) -> web.Response:
         key = hash(raw)  # 64 bits: two bodies of a million share one with a chance of 1 in 10 million
@@ -376,6 +399,11 @@ def _about(root_url: str, model: str) -> str:
         f'or POST {root_url}/v1/chat/completions with {{"model": "{model}", "messages": [...]}}, as to OpenAI.\n'
         f"Counts are at {root_url}/stats (DELETE resets them), faults to rehearse at {root_url}/faults (PATCH)."
     )
+
+
+def _bytes_of(response: web.Response) -> bytes:
+    assert isinstance(response.body, bytes)
+    return response.body
 
 
 def _tokens(text: str) -> int:

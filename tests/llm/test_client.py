@@ -37,11 +37,8 @@ class Talk:
         """Ask all at once."""
 
         async def run() -> list[Answered | BaseException]:
-            client = Client(self._journal, "model", **self._settings)
-            try:
+            async with Client(self._journal, "model", **self._settings) as client:
                 return await asyncio.gather(*map(client.ask, questions), return_exceptions=True)
-            finally:
-                await client.close()
 
         return asyncio.run(run())
 
@@ -290,13 +287,12 @@ def test_a_request_that_waits_for_its_next_try_holds_no_place(talk: Callable[...
     began = time.monotonic()
 
     async def run() -> float:
-        client = Client(chat._journal, "model", base_url=chat.server.base_url, api_key="k", concurrency=1)
-        slow = asyncio.ensure_future(client.ask(question(0)))
-        await asyncio.sleep(0.1)
-        await client.ask(question(1))
-        neighbour = time.monotonic() - began
-        await slow
-        await client.close()
+        async with Client(chat._journal, "model", base_url=chat.server.base_url, api_key="k", concurrency=1) as client:
+            slow = asyncio.ensure_future(client.ask(question(0)))
+            await asyncio.sleep(0.1)
+            await client.ask(question(1))
+            neighbour = time.monotonic() - began
+            await slow
         return neighbour
 
     assert asyncio.run(run()) < 1.2

@@ -7,6 +7,7 @@ the text for the sentence forms that make a claim about numbers, places, relatio
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 NUMBERS = {word: value for value, word in enumerate("zero one two three four five six seven eight nine ten".split())}
@@ -159,7 +160,7 @@ class Checker:
         noun = self._noun.pattern
         quantity = r"(?:the )?(?:(?:two|three|four|five|six|seven|eight|nine) )?"
         found = False
-        patterns = (
+        patterns: tuple[tuple[str, Callable[[Hull, Hull], bool]], ...] = (
             (rf"{noun} (?:is|are) (?:to the )?left of {quantity}{noun}", lambda a, b: a.cx < b.cx),
             (rf"{noun} (?:is|are) (?:to the )?right of {quantity}{noun}", lambda a, b: a.cx > b.cx),
             (rf"{noun} is farther (?:to the )?left than {quantity}{noun}", lambda a, b: a.cx < b.cx),

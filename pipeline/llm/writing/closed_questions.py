@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.llm.writing.asking import Asked, Asker
-from pipeline.llm.writing.facts import Pen, be, is_clear, mention, more, the, whereabouts
+from pipeline.llm.writing.facts import Pen, be, is_clear, is_fair_match, mention, more, the, whereabouts
 from pipeline.llm.writing.layout import common_side, is_left_of
 from pipeline.llm.writing.lexicon import COMPANIONS, EVERYDAY, FORMS, GROUPS, MEMBERS
 from pipeline.llm.writing.nouns import NUMBERS, article, capital
@@ -32,7 +32,7 @@ def _yes_there(view: View, pen: Pen, asked: Asked) -> Turn | None:
     if thing is None:
         return None
     noun, place, what = thing.noun, whereabouts(pen, thing), mention(pen, thing)
-    asked.topics.update((f"count:{noun.label}", f"where:{noun.label}"))
+    asked.topics.update((f"where:{noun.label}", *([f"count:{noun.label}"] if thing.count > 1 else [])))
     question = _is_there(pen, noun.one, noun.many, single=thing.count == 1 and noun.counts)
     if place is None and not is_clear(thing):
         answer = "Yes, there {1} {0}."
@@ -40,7 +40,7 @@ def _yes_there(view: View, pen: Pen, asked: Asked) -> Turn | None:
         answer = pen.pick(("Yes, there {1} {0}.", "Yes, {0} can be seen.", "Yes, {0} {1} in the {2}."))
     elif thing.count > 1:
         answer = "Yes, there {1} {0}, {3}."
-    elif noun.group == "people":
+    elif noun.group == "people" or not noun.counts:
         answer = pen.pick(("Yes, there {1} {0} {3}.", "Yes, {3}.", "Yes, {0} can be seen {3}."))
     else:
         answer = pen.pick(("Yes, there {1} {0} {3}.", "Yes, {3}.", "Yes, {0} can be seen {3}.", "Yes, it is {3}."))
@@ -111,7 +111,7 @@ def _no_more(view: View, pen: Pen, asked: Asked) -> Turn | None:
 
 
 def _more(view: View, pen: Pen, asked: Asked, truth: bool) -> Turn | None:
-    found = asked.pair(view, pen, lambda a, b: (a.count > 1 or b.count > 1) and more(a, b) is not None)
+    found = asked.pair(view, pen, lambda a, b: is_fair_match(a, b) and more(a, b) is not None)
     if found is None:
         return None
     many, few = more(*found) or found

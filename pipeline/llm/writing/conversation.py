@@ -41,8 +41,8 @@ def _closed_pair(view: View, pen: Pen, asked: Asked) -> list[Turn]:
     """Return one question answered "yes" and one answered "no"; none if the scene has only one of the two."""
     no_askers = pen.shuffled(NO)
     no_askers.insert(0 if pen.chance(0.6) else len(no_askers), no_absent)
-    no = _first(no_askers, view, pen, asked)
-    yes = _first(pen.shuffled(YES), view, pen, asked) if no is not None else None
+    yes = _first(pen.shuffled(YES), view, pen, asked)
+    no = _first(no_askers, view, pen, asked) if yes is not None else None
     return [yes, no] if yes is not None and no is not None else []
 
 

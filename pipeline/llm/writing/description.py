@@ -194,9 +194,9 @@ def _comparisons(view: View, pen: Pen, things: Sequence[Thing], done: set[str]) 
         if pen.chance(0.7 if len(things) < 3 else 0.3) and (words := largest(pen, thing)) is not None:
             yield capital(words)
     for label, colour in view.colours.items():
-        thing = view.thing(label)
-        if thing is not None and pen.chance(0.5):
-            yield f"{capital(the(pen, thing))} is {colour}"
+        coloured = view.thing(label)
+        if coloured is not None and pen.chance(0.5):
+            yield f"{capital(the(pen, coloured))} is {colour}"
     if 1 <= len(things) <= 2 and things[0].alone and (filled := extent(pen, things[0])) is not None:
         yield capital(filled)
 

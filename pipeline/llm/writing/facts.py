@@ -282,6 +282,14 @@ def largest(pen: Pen, thing: Thing) -> str | None:
     return form.format(NUMBERS[thing.count], thing.noun.many, which, place_words)
 
 
+def is_fair_match(a: Thing, b: Thing) -> bool:
+    """Tell whether it makes sense to ask which of the two there are more of."""
+    if a.count < 2 and b.count < 2:
+        return False
+    alike = a.noun.group == b.noun.group or "people" in (a.noun.group, b.noun.group)
+    return alike or (a.count > 1 and b.count > 1)
+
+
 def foreground(pen: Pen, things: Sequence[Thing]) -> str | None:
     """Return that one thing stands in the foreground: large, low, and far larger than all others."""
     first = things[0] if things else None

@@ -9,6 +9,7 @@ from pipeline.llm.writing.facts import (
     be,
     everything,
     is_clear,
+    is_fair_match,
     is_shared,
     mention,
     more,
@@ -128,8 +129,9 @@ def _where_is(view: View, pen: Pen, asked: Asked) -> Turn | None:
         )
     ).format(words, verb, pen.image)
     if thing.count == 1:
-        form = "{0} is {1}." if thing.noun.group == "people" else pen.pick(("{0} is {1}.", "{0} is {1}.", "It is {1}."))
-        return Turn(question, form.format(capital(words), place))
+        forms = ("{0} {2} {1}.", "{0} {2} {1}.", "It is {1}." if verb == "is" else "They are {1}.")
+        form = forms[0] if thing.noun.group == "people" else pen.pick(forms)
+        return Turn(question, form.format(capital(words), place, verb))
     if is_shared(place):
         return Turn(question, pen.pick(("{0} are {1}.", "They are {1}.")).format(capital(words), place))
     form = pen.pick(("There are {0}, {1}.", "{2} can be seen, {1}."))
@@ -211,7 +213,7 @@ def _larger(view: View, pen: Pen, asked: Asked) -> Turn | None:
 
 
 def _more_of(view: View, pen: Pen, asked: Asked) -> Turn | None:
-    found = asked.pair(view, pen, lambda a, b: (a.count > 1 or b.count > 1) and more(a, b) is not None)
+    found = asked.pair(view, pen, lambda a, b: is_fair_match(a, b) and more(a, b) is not None)
     if found is None:
         return None
     a, b = found

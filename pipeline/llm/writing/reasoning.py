@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.llm.writing.captions import agree, as_phrase, as_sentence, lowered
 from pipeline.llm.writing.description import layout_sentences, led
 from pipeline.llm.writing.facts import Pen, be, existence, is_clear, the, whereabouts
+from pipeline.llm.writing.lexicon import FORMS, NAMED
 from pipeline.llm.writing.nouns import capital
 from pipeline.llm.writing.scene import Thing, View
 from pipeline.llm.writing.topics.anything import ANYTHING, WITHOUT_BOXES
@@ -25,15 +26,14 @@ for _topic in (*STREET, *LIFE, *TABLE, *HOME):
 
 def reason(view: View, pen: Pen) -> Turn:
     """Return one question and an answer whose facts are those of the scene and whose guesses say that they are."""
-    topic, thing = _choose(view, pen)
-    slots = _slots(pen, thing)
+    topic, thing, slots = _choose(view, pen)
     index = pen.pick(range(len(topic.questions)))
     parts = (topic.questions, topic.claims, topic.reasons, (pen.pick(topic.closes),))
     question, claim, why, close = (capital(part[index % len(part)].format(**slots)) for part in parts)
     first, *others = _facts(view, pen, thing) or [why]
     sentences = [claim, first] if pen.chance(0.5) else [first, claim]
     words = sum(sentence.count(" ") + 1 for sentence in (*sentences, why, close))
-    further = _FURTHER_LEADS
+    further: tuple[str, ...] = _FURTHER_LEADS
     for number, fact in enumerate(others[:3]):
         words += fact.count(" ") + 1
         if words > _LONGEST_WORDS:
@@ -54,8 +54,8 @@ _AT_ODDS = (" also ", " as well.", " too.")  # in a sentence that brings its own
 _WHY = ("", "", "After all, ", "In general, ", "As a rule, ")
 
 
-def _choose(view: View, pen: Pen) -> tuple[Topic, Thing | None]:
-    """Return a topic and the thing that it is about: mostly a special topic, for one of the larger things."""
+def _choose(view: View, pen: Pen) -> tuple[Topic, Thing | None, dict[str, str]]:
+    """Return a topic, the thing that it is about, and its slots: mostly a special topic on one of the larger ones."""
     clear = [thing for thing in view.things if is_clear(thing)]
     found = [
         (topic, thing)
@@ -64,20 +64,28 @@ def _choose(view: View, pen: Pen) -> tuple[Topic, Thing | None]:
         if topic.many is None or topic.many == (thing.count > 1)
     ]
     if found and pen.chance(0.88):
-        return pen.early(found)
+        topic, thing = pen.early(found)
+        return topic, thing, _slots(pen, the(pen, thing), be(thing) == "is")
     if clear:
-        return pen.pick(ANYTHING), clear[0]
-    return WITHOUT_BOXES, None
+        return pen.pick(ANYTHING), clear[0], _slots(pen, the(pen, clear[0]), be(clear[0]) == "is")
+    if not view.things and (named := _named_in_captions(view)) and pen.chance(0.88):
+        label, many = pen.pick(named)
+        topics = [topic for topic in _BY_LABEL[label] if topic.many is None or topic.many == many]
+        if topics:
+            return pen.pick(topics), None, _slots(pen, f"the {FORMS[label][many]}", not many)
+    return WITHOUT_BOXES, None, _slots(pen, "the scene", True)
 
 
-def _slots(pen: Pen, thing: Thing | None) -> dict[str, str]:
-    if thing is None:
-        return {"image": pen.image}
-    words = the(pen, thing)
-    single = thing.count == 1
+def _named_in_captions(view: View) -> list[tuple[str, bool]]:
+    """Return the categories that the best caption names, and whether as a plural."""
+    words = view.captions[0].words if view.captions else ()
+    return list(dict.fromkeys(NAMED[word] for word in words if word in NAMED and NAMED[word][0] in _BY_LABEL))
+
+
+def _slots(pen: Pen, words: str, single: bool) -> dict[str, str]:
     return {
         "t": words,
-        "is": be(thing),
+        "is": "is" if single else "are",
         "does": "does" if single else "do",
         "has": "has" if single else "have",
         "it": "it" if single else "they",

@@ -54,8 +54,8 @@ class View(msgspec.Struct, frozen=True):
     """Those that may be used, the most telling first."""
     things: tuple[Thing, ...]
     """Those that fill most of the image first."""
-    text: str
-    """All captions, usable or not, as small words between blanks."""
+    said: str
+    """Everything that is no box line, in small letters: captions, and what a template puts around them."""
     closed_world: bool
     """Whether the labels are COCO's, so that a category without a box may be called absent."""
     colours: dict[str, str]
@@ -67,16 +67,12 @@ class View(msgspec.Struct, frozen=True):
         """Return the thing of this label."""
         return next((thing for thing in self.things if thing.noun.label == label), None)
 
-    def mentions(self, *words: str) -> bool:
-        """Tell whether a caption has one of these words, word for word."""
-        return any(f" {word} " in self.text for word in words)
-
     def is_absent(self, label: str) -> bool:
         """Tell whether neither boxes nor any word of a caption may stand for this COCO category."""
         return (
             self.closed_world
             and all(thing.noun.label != label for thing in self.things)
-            and not any(stem in self.text for stem in STEMS[label])
+            and not any(stem in self.said for stem in STEMS[label])
         )
 
 
@@ -94,7 +90,7 @@ def holds_boxes(message: str) -> bool:
 @lru_cache(maxsize=256)  # a scene is asked for once a kind
 def read_scene(message: str) -> View:
     """Return the view of the scene that a message holds, with or without a template's words around it."""
-    captions, boxes = _split(message)
+    captions, boxes, said = _split(message)
     captions = captions[:_MOST_CAPTIONS]
     token_lists = [_WORDS.findall(caption.lower()) for caption in captions]
     text = f" {' . '.join(' '.join(tokens) for tokens in token_lists)} "
@@ -114,15 +110,15 @@ def read_scene(message: str) -> View:
     return View(
         captions=_rank(captions, token_lists, counts, [against for _, against in doubts]),
         things=tuple(things),
-        text=text,
+        said=said.lower(),
         closed_world=bool(by_label) and all(label in GROUPS for label in by_label),
         colours=_colours(token_lists, things),
         setting=_setting(text, len(captions)),
     )
 
 
-def _split(message: str) -> tuple[list[str], list[tuple[str, Spot]]]:
-    """Return captions and boxes: the last block of box lines, and the block of other lines before it."""
+def _split(message: str) -> tuple[list[str], list[tuple[str, Spot]], str]:
+    """Return captions, boxes, and all other text: the last block of box lines, and the block of lines before it."""
     blocks: list[tuple[bool, list[str]]] = []
     fresh = True
     for line in message.splitlines():
@@ -135,10 +131,11 @@ def _split(message: str) -> tuple[list[str], list[tuple[str, Spot]]]:
             blocks.append((is_box, []))
         blocks[-1][1].append(stripped)
         fresh = False
+    words = "\n".join(line for is_box, lines in blocks if not is_box for line in lines)
     last = next((index for index in reversed(range(len(blocks))) if blocks[index][0]), None)
     if last is None:
         lines = max((lines for _, lines in blocks), key=len, default=[])
-        return [line for line in lines if not line.endswith(":")], []
+        return [line for line in lines if not line.endswith(":")], [], words
     before = blocks[last - 1][1] if last else []
     boxes = []
     for line in blocks[last][1]:
@@ -150,7 +147,7 @@ def _split(message: str) -> tuple[list[str], list[tuple[str, Spot]]]:
         except ValueError:  # "0.1.2" is no number
             continue
         boxes.append((label, spot(x0, y0, x1, y1)))
-    return [line for line in before if not line.endswith(":")], boxes
+    return [line for line in before if not line.endswith(":")], boxes, words
 
 
 _NUMBER = {word: value for value, word in enumerate(NUMBERS) if value > 1} | {
