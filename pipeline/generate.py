@@ -20,18 +20,16 @@ import msgspec
 
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.llm import writer
-from pipeline.llm.client import Client, Question, Refused
-from pipeline.llm.journal import Journal, Reply
+from pipeline.llm.client import Client
+from pipeline.llm.journal import Journal
 from pipeline.llm.server import background
+from pipeline.making import make_sample
 from pipeline.planning import Source, read_source
 from pipeline.progress import Progress
-from pipeline.prompting.context import describe
-from pipeline.prompting.kinds import render_user
 from pipeline.prompting.render import Prompt, build_prompt
-from pipeline.prompting.replies import UnreadableReply, read_reply
-from pipeline.records import Message, Reject, Sample
+from pipeline.records import Reject, Sample
 from pipeline.samples.card import write_card
-from pipeline.samples.plan import Planned, draw_question, request_seed
+from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
 from pipeline.samples.shards import REJECT_SCHEMA, SCHEMA, Shards, in_batches, read_shard, reject_row, write_parquet
 from pipeline.settings import MODEL_KEY, MODEL_URL, GenerateSettings, read_options
@@ -152,7 +150,7 @@ async def _run(
     finished = record | {"status": "complete", "finished_at": _now()} | run.figures()
     folder.write_record(finished)
     write_card(folder, finished)
-    return Outcome(folder, dict(run.samples), dict(run.reasons), run.sent, run.kept)
+    return Outcome(folder, dict(run.samples), dict(run.reasons), client.tally.sent, client.tally.kept)
 
 
 class _Run:
@@ -169,7 +167,6 @@ class _Run:
     ) -> None:
         self.samples: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self.sent = self.kept = self.prompt_tokens = self.cached_tokens = self.completion_tokens = 0
         self._rejects: dict[int, Reject] = {}
         self._settings = settings
         self._source = source
@@ -196,11 +193,13 @@ class _Run:
             raise self._stopped
 
     async def _work(self, todo: Iterator[tuple[int, Planned]]) -> None:
+        seed, attempts = self._settings.seed, self._settings.attempts
         for index, planned in todo:
             if self._stopped:
                 return
             try:
-                self._settle(index, await self._make(planned))
+                prompt = self._prompts[planned.kind]
+                self._settle(index, await make_sample(self._client, prompt, planned, seed=seed, attempts=attempts))
             except RunStopped as error:
                 self._stop(error)
 
@@ -226,74 +225,6 @@ class _Run:
             with contextlib.suppress(NotImplementedError):
                 loop.remove_signal_handler(signal.SIGINT)
 
-    async def _make(self, planned: Planned) -> Sample | Reject:
-        """Ask for one sample until its reply can be read, or as often as the person allows."""
-        prompt = self._prompts[planned.kind]
-        kind, file = prompt.kind, prompt.kind.file
-        scene = Message("user", render_user(kind, planned.scene))
-        following, spent, key = [scene], list[Reply](), b""
-        reason, fault = "unreadable reply", ""
-        for attempt in range(self._settings.attempts):
-            # A seed of its own: a model that repeats its bad reply must not be asked the very same question again.
-            seed = request_seed(planned, self._settings.seed, attempt)
-            try:
-                answered = await self._client.ask(Question(planned.id, prompt, following, seed))
-            except Refused as error:
-                reason, fault = error.reason, str(error)
-                break
-            self._count(answered.reply, answered.paid_now)
-            reply, key = answered.reply, answered.key
-            spent.append(reply)
-            if ended := _ended_badly(reply):
-                reason, fault = ended
-                break
-            try:
-                turns = read_reply(
-                    reply.content or "",
-                    file.shape,
-                    prompt.form,
-                    question=draw_question(planned, kind.questions, self._settings.seed),
-                    min_turns=file.min_turns,
-                    max_turns=file.max_turns,
-                )
-            except UnreadableReply as error:
-                fault = str(error)
-                following = [scene, Message("assistant", reply.content or "(empty)"), Message("user", _mend(fault))]
-                continue
-            return Sample(
-                id=planned.id,
-                scene=planned.scene,
-                kind=planned.kind,
-                context=describe(planned.scene, kind.context),
-                turns=turns,
-                model=reply.model or self._settings.model or writer.NAME,
-                prompt_hash=prompt.hash,
-                request_hash=key.hex(),
-                seed=seed,
-                attempts=len(spent),
-                finish_reason=reply.finish_reason,
-                prompt_tokens=sum(reply.prompt_tokens for reply in spent),
-                completion_tokens=sum(reply.completion_tokens for reply in spent),
-            )
-        return Reject(
-            id=planned.id,
-            image_id=planned.scene.image_id,
-            kind=planned.kind,
-            reason=reason,
-            error=fault,
-            request_hash=key.hex() or None,
-            attempts=len(spent),
-            prompt_tokens=sum(reply.prompt_tokens for reply in spent),
-            completion_tokens=sum(reply.completion_tokens for reply in spent),
-        )
-
-    def _count(self, reply: Reply, paid_now: bool) -> None:
-        self.sent += paid_now
-        self.kept += not paid_now
-        self.prompt_tokens += reply.prompt_tokens
-        self.cached_tokens += reply.cached_tokens
-        self.completion_tokens += reply.completion_tokens
-
     def _settle(self, index: int, outcome: Sample | Reject) -> None:
         if isinstance(outcome, Sample):
             self.samples[outcome.kind] += 1
@@ -302,7 +233,9 @@ class _Run:
             self.reasons[outcome.reason] += 1
             self._rejects[index] = outcome
             self._shards.settle(index, None)
-        self._progress.update(self.samples.total(), self.reasons.total(), self.prompt_tokens + self.completion_tokens)
+        tally = self._client.tally
+        tokens = tally.prompt_tokens + tally.completion_tokens
+        self._progress.update(self.samples.total(), self.reasons.total(), tokens)
 
     def finish(self, journal: Journal) -> None:
         """Write the Parquet files, now that every shard is there."""
@@ -313,32 +246,18 @@ class _Run:
 
     def figures(self) -> dict[str, Any]:
         """Return the counts for ``run.json``."""
+        tally = self._client.tally
         return {
             "samples": {"total": self.samples.total(), **self.samples},
             "rejects": {"total": self.reasons.total(), **self.reasons},
-            "requests": {"answered_now": self.sent, "from_journal": self.kept},
+            "requests": {"answered_now": tally.sent, "from_journal": tally.kept},
             "tokens": {
-                "prompt": self.prompt_tokens,
-                "prompt_cached": self.cached_tokens,
-                "completion": self.completion_tokens,
+                "prompt": tally.prompt_tokens,
+                "prompt_cached": tally.cached_tokens,
+                "completion": tally.completion_tokens,
             },
             "server_takes": msgspec.to_builtins(self._client.dialect),
         }
-
-
-def _ended_badly(reply: Reply) -> tuple[str, str] | None:
-    """Return why a reply is none although the server sent one, as a reason and the server's words."""
-    if reply.refusal:
-        return "refused by the model", reply.refusal
-    if reply.finish_reason == "content_filter":
-        return "content filter", "the server withheld the reply (finish_reason content_filter)"
-    if reply.finish_reason == "length":
-        return "cut by length", f"the reply was cut after {reply.completion_tokens} tokens; raise max_tokens"
-    return None
-
-
-def _mend(fault: str) -> str:
-    return f"That reply could not be read: {fault}. Send the whole reply again, in the form that was asked for."
 
 
 def _last_reply(reject: Reject, journal: Journal) -> str | None:

@@ -55,6 +55,28 @@ class Answered(msgspec.Struct, frozen=True):
     """False if the journal had it."""
 
 
+class Tally(msgspec.Struct):
+    """What a client has come by so far."""
+
+    sent: int = 0
+    """Requests answered by the server."""
+    kept: int = 0
+    """Replies found in the journal."""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    """Those of the prompt's tokens that the server's prefix cache served."""
+    completion_tokens: int = 0
+
+    def count(self, answered: Answered) -> Answered:
+        """Count a reply, and hand it on."""
+        self.sent += answered.paid_now
+        self.kept += not answered.paid_now
+        self.prompt_tokens += answered.reply.prompt_tokens
+        self.cached_tokens += answered.reply.cached_tokens
+        self.completion_tokens += answered.reply.completion_tokens
+        return answered
+
+
 class Refused(Exception):
     """A request that the server will never answer: the sample becomes a reject, its neighbours go on."""
 
@@ -105,8 +127,9 @@ class Client:
             known_as: Name under which the journal remembers what the server takes; ``base_url`` if not given.
             say: Takes a line for people.
         """
+        self.model = model
+        self.tally = Tally()
         self._journal = journal
-        self._model = model
         self._options = dict(options or {})
         self._in_flight = asyncio.Semaphore(concurrency)
         self._give_up_s = give_up_s
@@ -150,14 +173,14 @@ class Client:
             body = self._body(question, dialect)
             key = hashlib.sha256(b"%d\0%b" % (question.seed, body)).digest()
             if kept := self._journal.find(key):
-                return Answered(key, kept, paid_now=False)
+                return self.tally.count(Answered(key, kept, paid_now=False))
             try:
                 reply = await self._send_until_answered(body)
             except openai.APIStatusError as error:
                 self._adapt_or_refuse(error, dialect, question)
                 continue
             self._journal.keep(key, question.sample, reply)
-            return Answered(key, reply, paid_now=True)
+            return self.tally.count(Answered(key, reply, paid_now=True))
 
     # ── the body ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -171,7 +194,7 @@ class Client:
 
     def _build_head(self, prompt: Prompt, dialect: Dialect) -> bytes:
         """Return all fields that are the same for all scenes of a kind, without the closing brace."""
-        fields = {"model": self._model} | self._sampling(prompt, dialect)
+        fields = {"model": self.model} | self._sampling(prompt, dialect)
         if dialect.schema and "response_format" not in self._options:
             name = re.sub(r"[^A-Za-z0-9_-]", "_", prompt.kind.name)[:64]
             schema = {"name": name, "strict": True, "schema": reply_schema(prompt.kind.file.shape)}
@@ -280,7 +303,7 @@ class Client:
         if error.status_code == 402 or code in _NO_MONEY:
             raise RunStopped(f"{self.url}: the account's quota is used up ({message}); run again to go on")
         if error.status_code == 404:
-            raise RunStopped(f"{self.url} knows no model {self._model!r} ({message}); check --model and --base-url")
+            raise RunStopped(f"{self.url} knows no model {self.model!r} ({message}); check --model and --base-url")
         if _is_filter(code, message):
             raise Refused("content filter", message) from error
         if _is_too_long(error.status_code, code, message):

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from pipeline.errors import PipelineError, RunStopped
 
 APPLICATION_ID = 0x564C4A31  # "VLJ1" in the file's header, so that `file` and we can tell what it is
-VERSION = 1
+VERSION = 2
 
 _TABLES = """
 CREATE TABLE replies (
@@ -35,9 +36,37 @@ CREATE TABLE replies (
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
+# Money, in billionths of a dollar so that sums are exact. The triggers keep them, whoever writes and however it ends;
+# `pipeline/llm/budget.py` tells what they are for.
+_MONEY = """
+ALTER TABLE replies ADD COLUMN cost_usd REAL;  -- NULL where the price was not known
+CREATE TABLE reservations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key BLOB NOT NULL,
+    worst INTEGER NOT NULL      -- the most that this one try can cost
+);
+CREATE INDEX reservations_by_key ON reservations (key);
+CREATE TABLE sums (spent INTEGER NOT NULL, reserved INTEGER NOT NULL);
+INSERT INTO sums VALUES (0, 0);
+CREATE TRIGGER reserved AFTER INSERT ON reservations BEGIN
+    UPDATE sums SET reserved = reserved + NEW.worst;
+END;
+CREATE TRIGGER unreserved AFTER DELETE ON reservations BEGIN
+    UPDATE sums SET reserved = reserved - OLD.worst;
+END;
+CREATE TRIGGER spent AFTER INSERT ON replies WHEN NEW.cost_usd > 0 BEGIN
+    UPDATE sums SET spent = spent + CAST(round(NEW.cost_usd * 1e9) AS INTEGER);
+END;
+CREATE TRIGGER priced AFTER UPDATE OF cost_usd ON replies BEGIN
+    UPDATE sums SET spent = spent + CAST(round(NEW.cost_usd * 1e9) - round(ifnull(OLD.cost_usd, 0) * 1e9) AS INTEGER);
+END;
+"""
+_UPGRADES = (_TABLES, _MONEY)
+"""What leads from version 0, an empty file, to 1, to 2."""
+
 
 class Reply(msgspec.Struct, frozen=True):
-    """One paid reply, as the server gave it."""
+    """One paid reply, as the server gave it, and its cost."""
 
     content: str | None
     refusal: str | None
@@ -46,9 +75,24 @@ class Reply(msgspec.Struct, frozen=True):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    cost_usd: float | None = None
+    """What it cost, by the price at the time; ``None`` where that was not known."""
 
 
 _COLUMNS = ", ".join(Reply.__struct_fields__)
+_KEEP = (
+    f"INSERT OR IGNORE INTO replies (key, sample, {_COLUMNS}, at)"
+    f" VALUES (?, ?, {'?, ' * len(Reply.__struct_fields__)}?)"
+)
+
+
+def _statements(script: str) -> Iterator[str]:
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 class Journal:
@@ -75,11 +119,13 @@ class Journal:
             raise PipelineError(f"{self.path} is from a newer version ({version}, not {VERSION}); upgrade to read it")
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # safe against a kill; see `force`
-        if not tables:
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
-                f" PRAGMA user_version = {VERSION}; COMMIT;"
-            )
+        if version < VERSION:
+            with self.transaction() as db:
+                (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been faster
+                for statement in _statements("".join(_UPGRADES[version:])):
+                    db.execute(statement)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {VERSION}")
 
     def find(self, key: bytes) -> Reply | None:
         """Return the reply to this request, if it was ever paid for."""
@@ -87,18 +133,22 @@ class Journal:
             row = self._db.execute(f"SELECT {_COLUMNS} FROM replies WHERE key = ?", (key,)).fetchone()
         return Reply(*row) if row else None
 
-    def keep(self, key: bytes, sample: str, reply: Reply) -> None:
-        """Commit a reply.
+    def keep(self, key: bytes, sample: str, reply: Reply, reservation: int | None = None) -> None:
+        """Commit a reply; with it, its true cost takes the place of what was reserved for it.
+
+        A second reply under one key is not kept, and its reservation stays: it was paid for as well.
 
         Raises:
             RunStopped: The disk is full or the file cannot be written.
         """
-        fields = msgspec.structs.astuple(reply)
-        with self._explained():
-            self._db.execute(
-                f"INSERT OR IGNORE INTO replies (key, sample, {_COLUMNS}, at) VALUES (?, ?, {'?, ' * len(fields)}?)",
-                (key, sample, *fields, time.time()),
-            )
+        row = (key, sample, *msgspec.structs.astuple(reply), time.time())
+        if reservation is None:
+            with self._explained():
+                self._db.execute(_KEEP, row)
+            return
+        with self.transaction() as db:
+            if db.execute(_KEEP, row).rowcount:
+                db.execute("DELETE FROM reservations WHERE id = ?", (reservation,))
 
     def count(self) -> int:
         """Return how many replies are kept."""
@@ -116,6 +166,30 @@ class Journal:
         """Write a note for later processes."""
         with self._explained():
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a question that another module asks of tables of its own."""
+        with self._explained():
+            return self._db.execute(sql, values).fetchall()
+
+    @contextmanager
+    def transaction(self, *, forced: bool = False) -> Iterator[sqlite3.Connection]:
+        """Give the database for a change that happens as a whole or not at all, with other processes kept out.
+
+        Args:
+            forced: Whether the change must survive a power cut too, and not only a kill, once the block has ended.
+
+        Raises:
+            RunStopped: The disk is full or the file cannot be written; nothing of it was done.
+        """
+        with self._explained():
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                with self._db:
+                    yield self._db
+            finally:
+                self._db.execute("PRAGMA synchronous = NORMAL")
 
     def close(self) -> None:
         """Close the file; nothing is left to be written."""

@@ -1,0 +1,387 @@
+"""How many requests a server serves well at once, judged from how it answered the last few hundred.
+
+Requests are counted in windows, each at one limit. Short replies come back first, so a window closes when nine in ten
+of the requests sent first in it have settled, rather than after a time. Two things speak against a limit:
+
+- **Refusals that rise with load.** Their share tells how far the limit is above the ceiling. A cut is believed only if
+  it lowers the share: if it does not, refusals are luck, and the limit comes back.
+- **Latency that rises with load.** By Little's law a window's throughput is its mean load over its mean latency. A step
+  up must bring throughput, a step down must cost some; otherwise requests merely queue.
+
+Nothing here waits or reads a clock.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+WORTHWHILE = 0.08  # of the throughput that a step would bring without queueing; at 0.1, 10 % could be lost for good
+ENOUGH = 400  # latencies in a window: the mean of replies whose length varies threefold is then known to 1.5 %
+SMALLEST_WINDOW = 16
+SURE = 1.5  # standard errors; a wrong verdict is reversed by the next probe
+SUSPICION = 4.6  # log-likelihood: 100 times as likely refused for load as by luck
+LUCK = 0.05  # share of refusals that says nothing by itself
+HOPELESS = 0.35  # a share of refusals that nobody takes for luck
+GENTLE, BOLD = 1 / 16, 1 / 2  # steps up, as shares of the limit: where refusals threaten, and where only queueing does
+FIRST_PATIENCE, LONGEST_PATIENCE = 3.0, 10.0  # round trips from a probe that failed to the next
+FIRST_SENT = 8  # their latency stands for an idle server's
+
+
+class Phase(Enum):
+    """What the requests of the present window are to find out."""
+
+    START = "slow start"
+    STEADY = "steady"
+    UP = "more"
+    DOWN = "less"
+    CHECK = "whether a cut helped"
+
+
+@dataclass(slots=True, eq=False)
+class Window:
+    """Requests sent under one limit, and what came of them."""
+
+    limit: int
+    quota: int
+    """Those to be marked: sent while the limit was in use, and waited for."""
+    sent: int = 0
+    refused: int = 0
+    failed: int = 0
+    marked: int = 0
+    settled: int = 0
+    """Those of ``marked``."""
+    count: int = 0
+    """Latencies measured; of marked requests only."""
+    loads: float = 0
+    latencies: float = 0
+    squares: float = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether enough of the marked have settled; one in ten may hang."""
+        return self.settled >= self.quota - max(1, self.quota // 10)
+
+    @property
+    def share(self) -> float:
+        """Return the share of requests refused."""
+        return self.refused / self.sent if self.sent else 0.0
+
+    @property
+    def mean(self) -> float:
+        """Return the mean latency in seconds; there must be one."""
+        return self.latencies / self.count
+
+    @property
+    def throughput(self) -> float:
+        """Return good answers a second, as Little's law has it; there must be a latency."""
+        return self.loads / max(self.latencies, 1e-9)
+
+    @property
+    def error(self) -> float:
+        """Return the standard error of the mean latency, relative to it; never quite 0."""
+        mean = max(self.mean, 1e-9)
+        variance = max(0.0, self.squares / self.count - mean * mean)
+        return 0.005 + math.sqrt(variance / self.count) / mean
+
+    def add(self, other: Window) -> None:
+        """Take another window of the same limit in; the older half of too many counts half."""
+        if self.count > ENOUGH:
+            for name in ("sent", "refused", "loads", "latencies", "squares", "count"):
+                setattr(self, name, getattr(self, name) / 2)
+        for name in ("sent", "refused", "loads", "latencies", "squares", "count"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class Capacity:
+    """The limit, and the search for a better one."""
+
+    def __init__(self, most: int) -> None:
+        """Start with a quarter of ``most``, which is never exceeded."""
+        self._most = most
+        self.limit = min(most, max(FIRST_SENT, most // 4))
+        """Requests that may be in flight."""
+        self.why = "slow start"
+        """What changed the limit last, for people."""
+        self.latency_s = 0.0
+        """Recent mean; 0 before the first answer."""
+        self._phase = Phase.START
+        self._home = self.limit  # the limit to come back to when a probe fails
+        self._direction: Phase | None = None  # of the next probe, if any
+        self._step = BOLD
+        self._patience = FIRST_PATIENCE
+        self._probe_at = 0.0
+        self._luck = 0.0  # share of refusals that a lower load did not lower
+        self._first_sent = 0
+        self._idle_latencies: list[float] = []
+        self._cut: Window | None = None  # the window that was cut; its late refusals deepen the cut
+        self._uncut = self.limit
+        self._window = self._known = self._open()
+
+    # ── what happens to requests ─────────────────────────────────────────────────────────────────────────────────────
+
+    def sent(self, is_full: bool) -> tuple[Window, bool]:
+        """Count a request.
+
+        Args:
+            is_full: Whether about as many are in flight as may be; others say nothing about the limit.
+
+        Returns:
+            The window to settle it in, and whether it is among those that the window waits for.
+        """
+        window = self._window
+        window.sent += 1
+        marked = self._first_sent < FIRST_SENT if self._phase is Phase.START else is_full
+        if not marked or window.marked >= window.quota:
+            return window, False
+        self._first_sent += 1
+        window.marked += 1
+        return window, True
+
+    def is_current(self, window: Window) -> bool:
+        """Tell whether a window is still open: news of older ones changes little."""
+        return window is self._window
+
+    def answered(self, window: Window, marked: bool, load: int, latency_s: float, now: float, in_flight: int) -> None:
+        """Take a good answer.
+
+        Args:
+            window: Of the request, as ``sent`` returned it.
+            marked: As ``sent`` returned it.
+            load: In flight when the request was sent, itself included.
+            latency_s: From then until now.
+            now: In seconds, on the clock of all calls.
+            in_flight: Before this answer.
+        """
+        self.latency_s += (latency_s - self.latency_s) / 16 if self.latency_s else latency_s
+        if marked:
+            window.count += 1
+            window.loads += load
+            window.latencies += latency_s
+            window.squares += latency_s * latency_s
+            window.settled += 1
+        if window is not self._window:
+            return
+        if self._phase is Phase.START:
+            self._accelerate(now, in_flight)
+        elif window.is_closed:
+            self._judge(now)
+
+    def refused(self, window: Window, marked: bool, now: float) -> None:
+        """Take a 429."""
+        window.refused += 1
+        window.settled += marked
+        if window is self._cut:
+            self.limit = min(self.limit, self._shrunk(window))
+        if window is not self._window:
+            return
+        if self._is_suspicious():
+            self._cut_limit(now) if self._phase is not Phase.UP else self._end_refused_probe(now)
+        elif self._phase is not Phase.START and window.is_closed:
+            self._judge(now)
+
+    def failed(self, window: Window, marked: bool, now: float) -> None:
+        """Take a request that got no answer: only if most fail does it say something."""
+        window.failed += 1
+        window.settled += marked
+        if window is not self._window:
+            return
+        if window.failed * 2 > window.sent and window.failed >= min(window.limit, SMALLEST_WINDOW):
+            self._settle(max(1, self.limit // 2), now, "cut: failures")
+            self._direction, self._step = Phase.UP, BOLD
+        elif self._phase is not Phase.START and window.is_closed:
+            self._judge(now)
+
+    def withdrawn(self, window: Window, marked: bool) -> None:
+        """Forget a request that was never sent, or that its sender gave up."""
+        window.sent -= 1
+        window.marked -= marked
+
+    # ── slow start ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _accelerate(self, now: float, in_flight: int) -> None:
+        """Let every answer bring 3 more until latency doubts it: a blind doubling would cost a large run 2 %."""
+        window = self._window
+        idle = window.mean if window.count else self.latency_s
+        if window.count >= FIRST_SENT // 2 and self.latency_s > 1.6 * idle:
+            self._settle(self.limit, now, "slow start ended: latency")
+            self._direction = Phase.DOWN
+        elif in_flight * 2 >= self.limit:
+            self.limit = min(self._most, self.limit + 3)
+            if self.limit == self._most:
+                self._settle(self.limit, now, "as many as allowed")
+                self._known = window  # stands for an idle server until the first window here closes
+                self._direction = None
+
+    # ── verdicts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_suspicious(self) -> bool:
+        """Tell whether refusals are far likelier to come of load than of luck, answers outstanding counted as good."""
+        window = self._window
+        if self._phase is Phase.CHECK:
+            return False
+        if self._phase is Phase.UP:
+            luck, rise = max(self._luck, 0.01), min(0.5, max(0.05, 1 - self._home / window.limit))
+        else:
+            luck, rise = max(self._luck, LUCK), 0.25
+        full = luck + rise
+        odds = window.refused * math.log(full / luck)
+        return odds + (window.sent - window.refused) * math.log((1 - full) / (1 - luck)) > SUSPICION
+
+    def _judge(self, now: float) -> None:
+        match self._phase:
+            case Phase.CHECK:
+                self._judge_cut(now)
+            case Phase.UP:
+                self._judge_more(now)
+            case Phase.DOWN:
+                self._judge_less(now)
+            case _:
+                self._rest_or_probe(now)
+
+    def _cut_limit(self, now: float) -> None:
+        """Cut as deep as refusals are many; those of the same burst yet to come deepen it, and cut no second time."""
+        self._uncut = self.limit
+        self._cut = self._window
+        self._cut.limit = self.limit
+        self.limit = self._shrunk(self._cut)
+        self._go(Phase.CHECK, "cut: 429s")
+
+    def _shrunk(self, window: Window) -> int:
+        # A small share is doubled: the check that follows must be able to see it fall.
+        depth = max(window.share, min(0.15, 2 * window.share))
+        return max(1, min(window.limit - 1, int(window.limit * (1 - depth))))
+
+    def _judge_cut(self, now: float) -> None:
+        assert self._cut is not None
+        window, before = self._window, self._cut.share
+        if window.sent * before < 12 and window.sent < ENOUGH:  # too few to see half of it
+            self._extend()
+        elif window.share <= before / 2:
+            self._luck = min(self._luck, window.share)
+            self._step, self._direction = GENTLE, Phase.UP
+            self._settle(self.limit, now, self.why)
+        elif window.share < HOPELESS:
+            self._luck = window.share
+            self._settle(self._uncut, now, "429s are luck")
+            self._direction = Phase.UP if self._uncut < self._most else None
+        else:
+            self._cut_limit(now)
+
+    def _rest_or_probe(self, now: float) -> None:
+        window, known = self._window, self._known
+        is_first = known.limit != window.limit or not known.count
+        drift = window.mean / known.mean if window.count and known.count else 1.0
+        if is_first or not 0.8 < drift < 1.25:
+            self._known = window
+            if drift > 1.25:
+                self._direction = Phase.DOWN
+            elif drift < 0.8 and self._home < self._most:
+                self._direction, self._patience = Phase.UP, FIRST_PATIENCE
+        else:
+            known.add(window)
+        known = self._known
+        if known.refused >= 3 and known.share > self._luck * 1.5 + 0.02:
+            self._window = known
+            self._cut_limit(now)
+            return
+        if known.sent > ENOUGH / 2:
+            self._luck = min(self._luck, known.share)
+        if self._direction and now >= self._probe_at and known.count >= min(64, 4 * SMALLEST_WINDOW):
+            self._probe()
+        else:
+            self._window = self._open()
+
+    def _probe(self) -> None:
+        if self._direction is Phase.UP and self._home < self._most:
+            self.limit = min(self._most, self._home + max(1, int(self._home * self._step)))
+            self._go(Phase.UP, "growth")
+        elif self._home > 1:
+            self.limit = max(1, int(self._home / (1 + BOLD)))
+            self._go(Phase.DOWN, "probe: less")
+        else:
+            self._direction = Phase.UP
+            self._window = self._open()
+
+    def _judge_more(self, now: float) -> None:
+        window = self._window
+        rise = 1 - self._home / window.limit
+        if window.refused >= 2 and window.share > self._luck + max(0.01, rise / 2):
+            self._end_refused_probe(now)
+            return
+        verdict = self._is_worthwhile(window, self._known)
+        if verdict is None:
+            self._extend()
+        elif verdict:
+            self._step = min(1.0, 2 * self._step)
+            self._succeed(now, "growth")
+        else:
+            self._fail(now, Phase.DOWN, "growth ended: latency")
+            self._step = BOLD
+
+    def _end_refused_probe(self, now: float) -> None:
+        window = self._window
+        fits = int(window.limit * (1 - max(0.0, window.share - self._luck)))
+        self._home = max(self._home, min(fits, window.limit - 1))
+        self._fail(now, Phase.UP, "growth ended: 429s")
+        self._step = GENTLE
+
+    def _judge_less(self, now: float) -> None:
+        verdict = self._is_worthwhile(self._known, self._window)
+        if verdict is None:
+            self._extend()
+        elif verdict:
+            self._fail(now, Phase.UP, "less would cost speed")
+        else:
+            self._succeed(now, "cut: latency")
+
+    def _is_worthwhile(self, higher: Window, lower: Window) -> bool | None:
+        """Tell whether the higher limit brings throughput worth its load; None if it takes more answers to tell."""
+        if not (higher.count and lower.count):
+            return bool(lower.count == 0)
+        ratio = math.log(higher.limit / lower.limit)
+        gain = math.log(higher.throughput / lower.throughput) - WORTHWHILE * ratio
+        doubt = SURE * math.hypot(higher.error, lower.error)
+        if abs(gain) > doubt or self._window.count >= ENOUGH:
+            return gain > 0
+        if ratio < math.log(1 + BOLD) * 0.6:  # a small step cannot be told from noise; larger ones follow
+            return True
+        return None
+
+    # ── moving ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _open(self) -> Window:
+        return Window(self.limit, max(SMALLEST_WINDOW, self.limit))
+
+    def _go(self, phase: Phase, why: str) -> None:
+        self._phase, self.why = phase, why
+        self._window = self._open()
+
+    def _settle(self, limit: int, now: float, why: str) -> None:
+        self.limit = self._home = limit
+        self._go(Phase.STEADY, why)
+        self._known = self._window
+        self._probe_at = now + self._patience * self.latency_s
+
+    def _succeed(self, now: float, why: str) -> None:
+        """Stay, and go on in the same direction at once."""
+        self._home, self._patience = self.limit, FIRST_PATIENCE
+        self._known = self._window
+        self.why = why
+        if self._direction is Phase.UP and self._home == self._most:
+            self._settle(self._home, now, why)
+            self._direction = None
+        else:
+            self._probe()
+
+    def _fail(self, now: float, following: Phase, why: str) -> None:
+        """Go back, and wait longer before the next probe."""
+        self.limit = self._home
+        self._go(Phase.STEADY, why)
+        self._direction = following if following is Phase.DOWN or self._home < self._most else None
+        self._probe_at = now + self._patience * self.latency_s
+        self._patience = min(LONGEST_PATIENCE, 2 * self._patience)
+
+    def _extend(self) -> None:
+        self._window.quota += max(SMALLEST_WINDOW, self._window.limit)
