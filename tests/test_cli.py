@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cli import app, run_command
@@ -79,9 +80,7 @@ def test_every_flag_in_the_readme_is_one_that_there_is(capsys: pytest.CaptureFix
         (["show"], "run"),
     ],
 )
-def test_what_a_person_gets_wrong_is_one_line(
-    words: list[str], line: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_person_gets_wrong_is_one_line(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert line in error_of(capsys, *words)
 
 
@@ -104,6 +103,14 @@ def test_the_quick_start_needs_nothing(capsys: pytest.CaptureFixture[str]) -> No
     assert "A  " in shown
 
 
+def test_the_sample_in_the_readme_is_one_that_the_quick_start_makes() -> None:
+    assert run_command(["generate", "--kinds", "conversation"]) == 0
+    shown = (REPO / "README.md").read_text().split("<!-- sample:begin -->")[1].split("<!-- sample:end -->")[0]
+    told = re.findall(r"^> (?:\*\*)?(.+?)(?:\*\*)?$", shown, re.MULTILINE)
+    rows = pq.read_table("outputs/quickstart/samples.parquet").to_pylist()
+    assert told in [[message["content"] for message in row["messages"]] for row in rows]
+
+
 def test_preview_prints_what_generate_sends(coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     folder = str(coco(3))
     assert run_command(["preview", "--annotations", folder, "--kinds", "conversation=2,complex_reasoning"]) == 0
@@ -113,7 +120,8 @@ def test_preview_prints_what_generate_sends(coco: Callable[..., Path], capsys: p
     ]
     assert set(lines[0]) == {"image_id", "kind", "context", "messages"}
     assert lines[0]["messages"][-1] == {"role": "user", "content": lines[0]["context"]}
-    assert run_command(["preview", "--annotations", folder, "--image-id", "2", "--context", "conversation=captions"]) == 0
+    flags = ["--image-id", "2", "--context", "conversation=captions"]
+    assert run_command(["preview", "--annotations", folder, *flags]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {line["image_id"] for line in lines} == {"2"}
     contexts = {line["kind"]: line["context"] for line in lines}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import signal
 import subprocess
@@ -228,7 +227,7 @@ def test_faults_of_the_server_lose_nothing(coco: Callable[..., Path]) -> None:
     with background(told, model="model", faults=faults) as server:
         assert generate(annotations, server, "run", "--timeout", "1") == 0
         stats = server.stats()
-    assert stats.by_status[429] and stats.by_status[500] and stats.dropped and stats.malformed
+    assert min(stats.by_status[429], stats.by_status[500], stats.dropped, stats.malformed) > 0
     samples = rows("run/samples.parquet")
     assert len(samples) == 180
     assert rows("run/rejects.parquet") == []
@@ -354,14 +353,10 @@ def test_a_full_disk_is_one_line_and_nothing_is_lost(coco: Callable[..., Path], 
     assert len(rows("run/samples.parquet")) == 180
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder where not even root may write")
 def test_a_read_only_folder_is_one_line(coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    annotations = coco(1)
-    Path("locked").mkdir(mode=0o500)
-    assert generate(annotations, None, "locked/run") == 2
-    assert (
-        capsys.readouterr().err.splitlines()[-1].startswith("pipeline: cannot write to locked/run: Permission denied")
-    )
+    assert generate(coco(1), None, "/proc/run") == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("pipeline: cannot write to /proc/run: ")
 
 
 def test_a_run_folder_that_is_a_file_is_one_line(coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:

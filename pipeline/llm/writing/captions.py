@@ -47,9 +47,9 @@ _DETERMINERS = word_set(
 _STARTERS = word_set("a an the some several many multiple various two three four five six seven eight nine")
 _PLACES = word_set(
     "in on near behind beside under at above inside outside against underneath atop next along below beneath across "
-    "over by through around between among onto into from"
+    "over by around between among"
 )
-_LINKS = _PLACES | word_set("with of and to for down up off that who which during about without")
+_LINKS = _PLACES | word_set("through onto into from with of and to for down up off that who which during about without")
 _SOME_OF = word_set("number couple lot variety bunch pair")
 _DONE = word_set(
     "parked filled covered topped surrounded located decorated stacked perched placed displayed dressed seated lined "

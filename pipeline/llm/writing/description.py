@@ -59,8 +59,8 @@ _OPENINGS = (
     "The {} shows {}.",
     "This {} shows {}.",
     "In this {}, we see {}.",
-    "Here is {1}.",
-    "What we see is {1}.",
+    "Here we have {1}.",
+    "We see {1} in this {0}.",
     "The {} is of {}.",
 )
 

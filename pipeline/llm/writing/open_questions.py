@@ -49,9 +49,9 @@ _SHOWS = (
     "The {} shows {}.",
     "The {} shows {}.",
     "This is a scene with {1}.",
-    "What we see is {1}.",
+    "We see {1} in this {0}.",
     "In the {}, we can see {}.",
-    "The main thing to see is {1}.",
+    "The {} presents {}.",
 )
 
 
