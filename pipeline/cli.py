@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -37,25 +39,33 @@ Run = Annotated[Path, Parameter(help="Run folder, or a Parquet file of one")]
 @app.command(sort_key=1)
 def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = GenerateSettings()) -> int:  # noqa: B008
     """Write visual instruction data from captions and boxes into a run folder"""
-    from pipeline.generate import Interrupted
     from pipeline.generate import generate as run
+    from pipeline.loop import Interrupted
 
-    notices = Console(stderr=True, highlight=False)
+    if settings.verbose:
+        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+        logging.getLogger("pipeline").setLevel(logging.INFO)
     try:
-        outcome = run(settings, say=lambda line: notices.print(line, markup=False, soft_wrap=True))
+        outcome = run(settings, _notices())
     except Interrupted:
         print("stopped; what was paid for is kept, the same command carries on", file=sys.stderr)
         return INTERRUPTED
+    if outcome is None:
+        return 0
     folder = outcome.folder.path
     rejected = sum(outcome.rejects.values())
     print(f"{sum(outcome.samples.values()):,} samples, {rejected:,} rejected ({outcome.folder.rejects})")
     for reason, count in outcome.rejects.items():
         print(f"  {count:,} {reason}")
-    print(f"{outcome.sent:,} requests answered, {outcome.kept:,} replies from the journal")
+    print(
+        f"{outcome.sent:,} requests answered, {outcome.kept:,} replies from the journal"
+        + (f"; {outcome.cost_usd:,.4f} USD in all" if outcome.cost_usd else "")
+    )
     if not settings.model:
         print("the words are those of the built-in rules, not of a language model; pass --model for the real thing")
-    print(f"samples in {outcome.folder.samples} and {outcome.folder.shards}; to look at a few:")
-    print(f"  python -m pipeline show {folder}")
+    if outcome.samples:
+        print(f"samples in {outcome.folder.samples} and {outcome.folder.shards}; to look at a few:")
+        print(f"  python -m pipeline show {folder}")
     return 0
 
 
@@ -64,7 +74,10 @@ def preview(*, settings: Annotated[PreviewSettings, Parameter(name="*")] = Previ
     """Print the exact contexts and messages as JSON lines, calling nothing"""
     from pipeline.preview import preview as run
 
-    for line in run(settings):
+    lines = run(settings, _notices())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # JSON is, whatever the terminal may be
+    for line in lines:
         print(line)
     return 0
 
@@ -108,7 +121,9 @@ def serve(
 def run_command(words: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0 done, 2 something to put right, 130 interrupted."""
     try:
+        _check_words(words)
         result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         return _complain(_in_one_line(error))
     except PipelineError as error:
@@ -118,8 +133,32 @@ def run_command(words: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _notices() -> Callable[[str], None]:
+    """Return what prints a line to standard error, so that output can be piped."""
+    console = Console(stderr=True, highlight=False)
+    return lambda line: console.print(line, markup=False, soft_wrap=True)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Refuse words that no flag means: an empty one, as an unset shell variable leaves it, and bytes that are no text.
+
+    Raises:
+        PipelineError: There is one.
+    """
+    for before, word in zip(["python -m pipeline", *words], words, strict=False):
+        flag, equals, value = word.partition("=") if word.startswith("--") else (before, "=", word)
+        if equals and not value.strip():
+            raise PipelineError(f"{flag}: the value is empty; give one, or leave the flag out")
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise PipelineError(f"{word!r} is no UTF-8 text; write or name it otherwise") from None
+
+
 def _complain(line: str, code: int = 2) -> int:
-    print(f"pipeline: {line}", file=sys.stderr)
+    """Print a line as one, whatever an id or a server's answer in it may hold."""
+    told = "".join(sign if sign.isprintable() else "?" for sign in " ".join(line.split()))
+    print(f"pipeline: {told}", file=sys.stderr)
     return code
 
 
@@ -131,4 +170,4 @@ def _in_one_line(error: cyclopts.CycloptsError) -> str:
         flag = str(first["loc"][0]).replace("_", "-") if first["loc"] else ""
         told = first["msg"].removeprefix("Value error, ")
         return f"--{flag}: {told}" if flag else told
-    return " ".join(str(error).split())
+    return str(error)

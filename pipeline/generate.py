@@ -1,4 +1,4 @@
-"""The main job: every planned sample is asked for, read, settled; the files are made from what was settled."""
+"""The main job: annotations in, a run folder out; what was paid for before is found in its journal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import signal
+import shlex
 import sys
 import time
 from collections import Counter
@@ -17,17 +17,29 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import openai
 
+from pipeline.batching import run_in_batches
 from pipeline.errors import PipelineError, RunStopped
+from pipeline.forecast import describe_forecast, forecast
 from pipeline.llm import writer
+from pipeline.llm.batch_ledger import Ledger
+from pipeline.llm.bodies import Bodies
+from pipeline.llm.budget import Budget
 from pipeline.llm.client import Client
+from pipeline.llm.dialect import Dialect
 from pipeline.llm.journal import Journal
+from pipeline.llm.pacing import Pacing
+from pipeline.llm.prices import find_price, load_prices
 from pipeline.llm.server import background
-from pipeline.making import make_sample
+from pipeline.llm.wire import Sender, Wire
+from pipeline.loop import Loop, Made
+from pipeline.making import steps
+from pipeline.metrics import Metrics
 from pipeline.planning import Source, read_source
 from pipeline.progress import Progress
 from pipeline.prompting.render import Prompt, build_prompt
-from pipeline.records import Reject, Sample
+from pipeline.records import Reject
 from pipeline.samples.card import write_card
 from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
@@ -35,10 +47,13 @@ from pipeline.samples.shards import REJECT_SCHEMA, SCHEMA, Shards, in_batches, r
 from pipeline.settings import MODEL_KEY, MODEL_URL, GenerateSettings, read_options
 
 OFFLINE = "offline writer (rules, not a language model)"
+CONNECT_CLIENT_S = 60.0  # of the client that handles files and batches
 
-
-class Interrupted(RunStopped):
-    """The person pressed Ctrl-C; all that was in flight has been kept."""
+# What changes how a run goes and not what it makes.
+_MANNER = {
+    "out", "concurrency", "rpm", "tpm", "timeout", "give_up", "dry_run", "max_cost", "prices", "batch", "batch_poll",
+    "processes", "engine", "verbose",
+}  # fmt: skip
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -53,31 +68,53 @@ class Outcome(msgspec.Struct, frozen=True):
     """Requests answered in this process."""
     kept: int
     """Replies that the journal already had."""
+    cost_usd: float
+    """Of all replies, where prices are known."""
 
 
-def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome:
+class Run(msgspec.Struct, frozen=True):
+    """What a run is made of, before anything is sent."""
+
+    settings: GenerateSettings
+    source: Source
+    prompts: dict[str, Prompt]
+    folder: RunFolder
+
+    @property
+    def model(self) -> str:
+        """The model that is asked."""
+        return self.settings.model or writer.NAME
+
+
+def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome | None:
     """Make the samples of a run, carrying on where an earlier process ended.
 
     Args:
         settings: What the person asked for.
         say: Takes a line for people.
 
+    Returns:
+        What was made; ``None`` after a dry run.
+
     Raises:
         PipelineError: Something is wrong with what was asked for; nothing has been spent.
         RunStopped: The run cannot go on; all that was paid for is kept.
         Interrupted: The person stopped it.
     """
-    source = read_source(settings, settings.total)
+    source = read_source(settings, settings.total, in_drawn_order=settings.count_good is not None)
     form = "json" if settings.reply_format == "auto" else settings.reply_format
     prompts = {name: build_prompt(kind, form) for name, kind in source.kinds.items()}
-    folder = RunFolder(settings.out or Path("outputs") / source.name)
+    run = Run(settings, source, prompts, RunFolder(settings.out or Path("outputs") / source.name))
     key = api_key(settings) if settings.model else "offline"
-    _announce(source, settings, folder, say)
-    with folder.held():
-        journal = Journal(folder.journal)
+    _announce(run, say)
+    if settings.dry_run:
+        say(_forecast(run))
+        return None
+    with run.folder.held():
+        journal = Journal(run.folder.journal)
         try:
             with _server(settings) as base_url:
-                return asyncio.run(_run(settings, source, prompts, folder, journal, base_url, key, say))
+                return asyncio.run(_run(run, journal, base_url, key))
         finally:
             journal.close()
 
@@ -88,10 +125,44 @@ def api_key(settings: GenerateSettings) -> str:
     Raises:
         PipelineError: There is none, and the server is OpenAI's.
     """
-    key = os.environ.get(MODEL_KEY, "")
+    key = os.environ.get(MODEL_KEY, "").strip()  # keys that come from files often end in a line break
     if not key and not (settings.base_url or os.environ.get(MODEL_URL)):
         raise PipelineError(f"no API key; set {MODEL_KEY}, or {MODEL_URL} or --base-url for a local server")
     return key or "none"
+
+
+def _announce(run: Run, say: Callable[[str], None]) -> None:
+    source, settings = run.source, run.settings
+    by_kind = Counter(planned.kind for planned in source.plan)
+    wanted = ", ".join(f"{count:,} {kind}" for kind, count in by_kind.items())
+    images = f"{len(source.scenes):,} of {source.read:,}" if len(source.scenes) < source.read else f"{source.read:,}"
+    most = f"{settings.count_good:,} good samples out of" if settings.count_good else "samples to make:"
+    say(f"{images} images from {source.name}; {most} {len(source.plan):,} ({wanted})")
+    for reason, count in source.dropped.items():
+        say(f"left out: {count:,} {reason}")
+    say(f"written by {settings.model or OFFLINE}, into {run.folder.path}")
+
+
+def _forecast(run: Run) -> str:
+    """Return what the run would ask for and cost, from what the journal has and what texts tell."""
+    settings = run.settings
+    bodies = Bodies(run.model, read_options(list(settings.set)))
+    dialect = Dialect(schema=settings.reply_format == "auto")
+
+    def request(planned: Planned) -> tuple[bytes, bytes]:
+        first = next(steps(run.prompts[planned.kind], planned, seed=settings.seed, attempts=1))
+        body = bodies.build(first, dialect)
+        return body.key, body.content
+
+    url = settings.base_url or os.environ.get(MODEL_URL) if settings.model else "http://127.0.0.1"
+    price = find_price(load_prices(settings.prices), run.model, url)
+    journal = Journal(run.folder.journal) if run.folder.journal.exists() else None
+    try:
+        told = forecast(run.source.plan, run.prompts, request, journal=journal, price=price, batch=settings.batch)
+    finally:
+        if journal:
+            journal.close()
+    return describe_forecast(told)
 
 
 @contextmanager
@@ -104,160 +175,121 @@ def _server(settings: GenerateSettings) -> Iterator[str | None]:
             yield server.base_url
 
 
-def _announce(source: Source, settings: GenerateSettings, folder: RunFolder, say: Callable[[str], None]) -> None:
-    by_kind = Counter(planned.kind for planned in source.plan)
-    wanted = ", ".join(f"{count:,} {kind}" for kind, count in by_kind.items())
-    images = f"{len(source.scenes):,} of {source.read:,}" if len(source.scenes) < source.read else f"{source.read:,}"
-    say(f"{images} images from {source.name}; {len(source.plan):,} samples to make: {wanted}")
-    for reason, count in source.dropped.items():
-        say(f"left out: {count:,} {reason}")
-    say(f"written by {settings.model or OFFLINE}, into {folder.path}")
+def connect(settings: GenerateSettings, base_url: str | None, key: str) -> Sender:
+    """Return what sends: this process, others of this machine, or the nodes of a cluster."""
+    client = _openai_client(base_url, key)
+    if settings.engine == "ray":
+        from pipeline.llm.cluster import ClusterWire
+
+        return ClusterWire(client, settings.concurrency, settings.timeout, processes=settings.processes)
+    if settings.processes > 1:
+        from pipeline.llm.workers import WorkersWire
+
+        return WorkersWire(client, settings.concurrency, settings.timeout, processes=settings.processes)
+    return Wire(client, settings.concurrency, settings.timeout)
 
 
-async def _run(
-    settings: GenerateSettings,
-    source: Source,
-    prompts: dict[str, Prompt],
-    folder: RunFolder,
-    journal: Journal,
-    base_url: str | None,
-    key: str,
-    say: Callable[[str], None],
-) -> Outcome:
-    record = _begin_record(settings, source, prompts, folder, base_url)
-    with Progress(len(source.plan)) as progress:
+def _openai_client(base_url: str | None, key: str) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=base_url,
+        max_retries=0,
+        timeout=CONNECT_CLIENT_S,
+        http_client=openai.DefaultAioHttpClient(),
+    )
+
+
+async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Outcome:
+    settings, folder = run.settings, run.folder
+    wire = connect(settings, base_url, key)
+    prices = load_prices(settings.prices)
+    budget = Budget(journal, prices, run.model, url=wire.url, max_usd=settings.max_cost)
+    record = _begin_record(run, base_url)
+    with Progress(settings.count_good or len(run.source.plan)) as progress:
         client = Client(
             journal,
-            settings.model or writer.NAME,
-            base_url=base_url,
-            api_key=key,
+            wire,
+            Pacing(settings.concurrency, rpm=settings.rpm, tpm=settings.tpm),
+            budget,
+            run.model,
             schema=settings.reply_format == "auto",
             options=read_options(list(settings.set)),
-            concurrency=settings.concurrency,
-            timeout_s=settings.timeout,
             give_up_s=settings.give_up,
             known_as=None if settings.model else "offline",
             say=progress.say,
         )
-        run = _Run(settings, source, prompts, folder, client, progress)
+        embed = run.source.is_quickstart if settings.embed_images is None else settings.embed_images
+        shards = Shards(folder.shards, settings.shard_size, embed_images=embed)
+        loop = Loop(
+            client,
+            run.prompts,
+            shards,
+            progress,
+            seed=settings.seed,
+            attempts=settings.attempts,
+            workers=2 * settings.concurrency,
+        )
+        metrics = Metrics(folder.metrics, client, loop.made)
         try:
-            async with client:
-                await run.make_all()
-        except RunStopped as error:
-            folder.write_record(record | {"status": f"stopped: {error}"} | run.figures())
+            async with client, _in_background(journal.keep_forcing(), metrics.keep_writing()):
+                with loop.stopping_on_interrupt():
+                    if settings.batch:
+                        batch_budget = Budget(
+                            journal, prices, run.model, url=wire.url, max_usd=settings.max_cost, batch=True
+                        )
+                        await run_in_batches(
+                            _openai_client(base_url, key),
+                            client,
+                            journal,
+                            batch_budget,
+                            run.source.plan,
+                            run.prompts,
+                            seed=settings.seed,
+                            attempts=settings.attempts,
+                            poll_s=settings.batch_poll,
+                            say=progress.say,
+                        )
+                    elif waiting := Ledger(journal).waiting():
+                        raise RunStopped(
+                            f"{waiting:,} requests are in batches at the server; pass --batch to collect them"
+                        )
+                    await loop.run(run.source.plan, settings.count_good)
+        except BaseException as error:
+            why = error if isinstance(error, PipelineError) else type(error).__name__
+            folder.write_record(record | {"status": f"stopped: {why}"} | _figures(loop.made, client))
             raise
-    run.finish(journal)
-    finished = record | {"status": "complete", "finished_at": _now()} | run.figures()
+        finally:
+            metrics.write()
+    _finish(run, loop.made, shards, journal)
+    finished = record | {"status": "complete", "finished_at": _now()} | _figures(loop.made, client)
     folder.write_record(finished)
     write_card(folder, finished)
-    return Outcome(folder, dict(run.samples), dict(run.reasons), client.tally.sent, client.tally.kept)
+    made, tally = loop.made, client.tally
+    return Outcome(folder, dict(made.samples), dict(made.reasons), tally.sent, tally.kept, tally.cost_usd)
 
 
-class _Run:
-    """The state of one run while it lasts: what is settled, and the counts that people watch."""
+@contextlib.asynccontextmanager
+async def _in_background(*coroutines: Any) -> Any:
+    """Run coroutines beside a block, and end them with it."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
 
-    def __init__(
-        self,
-        settings: GenerateSettings,
-        source: Source,
-        prompts: dict[str, Prompt],
-        folder: RunFolder,
-        client: Client,
-        progress: Progress,
-    ) -> None:
-        self.samples: Counter[str] = Counter()
-        self.reasons: Counter[str] = Counter()
-        self._rejects: dict[int, Reject] = {}
-        self._settings = settings
-        self._source = source
-        self._prompts = prompts
-        self._folder = folder
-        self._client = client
-        self._progress = progress
-        embed = source.is_quickstart if settings.embed_images is None else settings.embed_images
-        self._shards = Shards(folder.shards, len(source.plan), settings.shard_size, embed_images=embed)
-        self._stopped: RunStopped | None = None
 
-    async def make_all(self) -> None:
-        """Settle every planned sample.
-
-        Workers share one iterator, so nothing exists for a sample before its turn. There are twice as many as may be in
-        flight: a worker that waits for its next try leaves its place to another.
-        """
-        todo = iter(enumerate(self._source.plan))
-        with self._stopping_on_interrupt():
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(2 * self._settings.concurrency, len(self._source.plan))):
-                    group.create_task(self._work(todo))
-        if self._stopped:
-            raise self._stopped
-
-    async def _work(self, todo: Iterator[tuple[int, Planned]]) -> None:
-        seed, attempts = self._settings.seed, self._settings.attempts
-        for index, planned in todo:
-            if self._stopped:
-                return
-            try:
-                prompt = self._prompts[planned.kind]
-                self._settle(index, await make_sample(self._client, prompt, planned, seed=seed, attempts=attempts))
-            except RunStopped as error:
-                self._stop(error)
-
-    def _stop(self, why: RunStopped) -> None:
-        self._stopped = self._stopped or why
-        self._client.stop()
-
-    @contextmanager
-    def _stopping_on_interrupt(self) -> Iterator[None]:
-        """Let the first Ctrl-C end the run once all that is in flight has been kept; the second ends it at once."""
-        loop = asyncio.get_running_loop()
-
-        def on_interrupt() -> None:
-            loop.remove_signal_handler(signal.SIGINT)
-            self._progress.say("stopping; requests in flight are being kept (Ctrl-C again leaves them)")
-            self._stop(Interrupted("stopped"))
-
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the run at once
-            loop.add_signal_handler(signal.SIGINT, on_interrupt)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(signal.SIGINT)
-
-    def _settle(self, index: int, outcome: Sample | Reject) -> None:
-        if isinstance(outcome, Sample):
-            self.samples[outcome.kind] += 1
-            self._shards.settle(index, outcome)
-        else:
-            self.reasons[outcome.reason] += 1
-            self._rejects[index] = outcome
-            self._shards.settle(index, None)
-        tally = self._client.tally
-        tokens = tally.prompt_tokens + tally.completion_tokens
-        self._progress.update(self.samples.total(), self.reasons.total(), tokens)
-
-    def finish(self, journal: Journal) -> None:
-        """Write the Parquet files, now that every shard is there."""
-        write_parquet(self._folder.samples, (read_shard(path) for path in self._shards.paths()), SCHEMA)
-        rejects = (self._rejects[index] for index in sorted(self._rejects))
-        rows = (reject_row(reject, _last_reply(reject, journal)) for reject in rejects)
-        write_parquet(self._folder.rejects, in_batches(rows, REJECT_SCHEMA), REJECT_SCHEMA)
-
-    def figures(self) -> dict[str, Any]:
-        """Return the counts for ``run.json``."""
-        tally = self._client.tally
-        return {
-            "samples": {"total": self.samples.total(), **self.samples},
-            "rejects": {"total": self.reasons.total(), **self.reasons},
-            "requests": {"answered_now": tally.sent, "from_journal": tally.kept},
-            "tokens": {
-                "prompt": tally.prompt_tokens,
-                "prompt_cached": tally.cached_tokens,
-                "completion": tally.completion_tokens,
-            },
-            "server_takes": msgspec.to_builtins(self._client.dialect),
-        }
+def _finish(run: Run, made: Made, shards: Shards, journal: Journal) -> None:
+    """Write the last shard and the Parquet files."""
+    planned = made.settled if run.settings.count_good else len(run.source.plan)
+    paths = shards.finish(planned)
+    write_parquet(run.folder.samples, (read_shard(path) for path in paths), SCHEMA)
+    rejects = (made.rejects[index] for index in sorted(made.rejects))
+    rows = (reject_row(reject, _last_reply(reject, journal)) for reject in rejects)
+    write_parquet(run.folder.rejects, in_batches(rows, REJECT_SCHEMA), REJECT_SCHEMA)
 
 
 def _last_reply(reject: Reject, journal: Journal) -> str | None:
@@ -265,35 +297,59 @@ def _last_reply(reject: Reject, journal: Journal) -> str | None:
     return reply.content if reply else None
 
 
-def _begin_record(
-    settings: GenerateSettings, source: Source, prompts: dict[str, Prompt], folder: RunFolder, base_url: str | None
-) -> dict[str, Any]:
+def _begin_record(run: Run, base_url: str | None) -> dict[str, Any]:
     """Write ``run.json`` as it is known at the start, and clear what an earlier, different plan has left."""
-    asked = settings.model_dump(mode="json", exclude={"out", "concurrency", "timeout", "give_up"})
-    plan = hashlib.sha256(
-        msgspec.json.encode([asked, {name: prompt.hash for name, prompt in prompts.items()}])
-        + b"".join(planned.id.encode() + b"\n" for planned in source.plan)
-    ).hexdigest()[:16]
-    earlier = folder.read_record()
+    settings, source = run.settings, run.source
+    asked = settings.model_dump(mode="json", exclude=_MANNER)
+    hashes = {name: prompt.hash for name, prompt in run.prompts.items()}
+    plan = _fingerprint(run, [asked, hashes])
+    earlier = run.folder.read_record()
     if earlier is None or earlier.get("plan") != plan:
-        folder.clear_derived()
+        run.folder.clear_derived()
     record: dict[str, Any] = {
         "pipeline_version": version("visual-instruction-pipeline"),
         "status": "running",
         "plan": plan,
         "written_by": settings.model or OFFLINE,
-        "model": settings.model or writer.NAME,
+        "model": run.model,
         "server": (base_url or "OpenAI") if settings.model else OFFLINE,
         "annotations": source.files | {"images_read": source.read, "images_chosen": len(source.scenes)},
         "left_out": source.dropped,
         "planned": {"total": len(source.plan), **Counter(planned.kind for planned in source.plan)},
-        "prompts": {name: prompt.hash for name, prompt in prompts.items()},
+        "prompts": hashes,
         "settings": settings.model_dump(mode="json"),
-        "command": " ".join(["python -m pipeline", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "pipeline", *sys.argv[1:]]),
         "started_at": _now(),
     }
-    folder.write_record(record)
+    run.folder.write_record(record)
     return record
+
+
+def _fingerprint(run: Run, asked: list[Any]) -> str:
+    """Return a digest of all that decides what is in the files of a run, apart from the replies."""
+    digest = hashlib.sha256(msgspec.json.encode(asked))
+    for scene in run.source.scenes:
+        digest.update(msgspec.msgpack.encode(scene, enc_hook=str))
+    for planned in run.source.plan:
+        digest.update(planned.id.encode(errors="replace"))
+    return digest.hexdigest()[:16]
+
+
+def _figures(made: Made, client: Client) -> dict[str, Any]:
+    """Return the counts for ``run.json``."""
+    tally = client.tally
+    return {
+        "samples": {"total": made.samples.total(), **made.samples},
+        "rejects": {"total": made.reasons.total(), **made.reasons},
+        "requests": {"answered_now": tally.sent, "from_journal": tally.kept, "failed_tries": dict(tally.failures)},
+        "tokens": {
+            "prompt": tally.prompt_tokens,
+            "prompt_cached": tally.cached_tokens,
+            "completion": tally.completion_tokens,
+        },
+        "cost_usd": round(tally.cost_usd, 6),
+        "server_takes": msgspec.to_builtins(client.dialect),
+    }
 
 
 def _now() -> str:

@@ -10,8 +10,11 @@ from pipeline.annotations.coco import find_files, read_scenes
 from pipeline.errors import PipelineError
 from pipeline.prompting.kinds import Kind, load_kinds, shipped
 from pipeline.records import Scene
-from pipeline.samples.plan import Planned, choose_scenes, plan_each, plan_totals
-from pipeline.settings import SourceSettings, check_source, read_counts, read_parts
+from pipeline.samples.plan import Planned, choose_scenes, draw, plan_each, plan_totals
+from pipeline.settings import GenerateSettings, SourceSettings, check_source, read_counts, read_parts
+
+SAYS_NOTHING = {"", "annotations", "captions", "instances"}
+"""Names of files and folders that tell no data set from another."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -38,12 +41,14 @@ class Source(msgspec.Struct, frozen=True):
         return self.name == "quickstart" and self.images == shipped("seed_examples") / "quickstart" / "images"
 
 
-def read_source(settings: SourceSettings, total: str | None = None) -> Source:
+def read_source(settings: SourceSettings, total: str | None = None, *, in_drawn_order: bool = False) -> Source:
     """Read annotations and kinds, and plan the samples.
 
     Args:
         settings: What the person asked for.
         total: Samples in all by kind, as ``read_counts`` reads them; instead of ``settings.kinds``.
+        in_drawn_order: Whether the plan goes through the images in an order drawn by their ids, for runs that may end
+            before the plan does.
 
     Raises:
         PipelineError: Something about the files, kinds or settings is wrong; nothing has been spent.
@@ -53,8 +58,14 @@ def read_source(settings: SourceSettings, total: str | None = None) -> Source:
     context = read_parts(settings.context) if settings.context else {}
     kinds = load_kinds(counts, settings.prompts, settings.seed_examples, context)
     name, captions, instances, images = _files(settings)
+    if isinstance(settings, GenerateSettings) and settings.out:
+        for given in (captions, instances, images):
+            if given and _holds(settings.out, given):
+                raise PipelineError(f"--out {settings.out} holds {given}; pass a folder of its own for the run")
     annotations = read_scenes(captions, instances, images)
     scenes = choose_scenes(annotations.scenes, settings.seed, settings.limit, settings.image_id)
+    if in_drawn_order:
+        scenes.sort(key=lambda scene: draw(settings.seed, scene.image_id))
     if total and counts:
         plan = plan_totals(scenes, kinds, counts, settings.seed)
     else:
@@ -78,12 +89,25 @@ def read_source(settings: SourceSettings, total: str | None = None) -> Source:
 def _files(settings: SourceSettings) -> tuple[str, Path | None, Path | None, Path | None]:
     """Return the name of the annotations, and where captions, instances and images are."""
     if settings.captions or settings.instances:
-        stem = (settings.instances or settings.captions or Path()).stem
-        name = stem.removeprefix("instances_").removeprefix("captions_")
-        return name, settings.captions, settings.instances, settings.images
+        file = settings.instances or settings.captions or Path()
+        return _name(file), settings.captions, settings.instances, settings.images
     if settings.annotations:
         captions, instances = find_files(settings.annotations)
-        return settings.annotations.resolve().name, captions, instances, settings.images
+        return _name(settings.annotations), captions, instances, settings.images
     folder = shipped("seed_examples") / "quickstart"
     captions, instances = find_files(folder)
     return "quickstart", captions, instances, folder / "images"
+
+
+def _name(annotations: Path) -> str:
+    """Return a name for annotations: the file's or folder's own, or that of the nearest folder that has one to give."""
+    own = annotations.resolve()
+    stem = own.stem if own.is_file() else own.name
+    names = [stem.removeprefix("instances_").removeprefix("captions_"), *(folder.name for folder in own.parents)]
+    name = next((name for name in names if name not in SAYS_NOTHING), "annotations")
+    # Where annotations lie in `outputs` themselves, the run must not go into their folder.
+    return f"{name}-run" if _holds(Path("outputs", name), own) else name
+
+
+def _holds(folder: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

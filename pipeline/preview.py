@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -12,13 +12,19 @@ from pipeline.prompting.render import build_prompt, render_messages
 from pipeline.settings import PreviewSettings
 
 
-def preview(settings: PreviewSettings) -> Iterator[str]:
+def preview(settings: PreviewSettings, say: Callable[[str], None]) -> Iterator[str]:
     """Return one JSON object a scene and kind: ``image_id``, ``kind``, ``context``, ``messages``.
+
+    Args:
+        settings: What the person asked for.
+        say: Takes a line for people.
 
     Raises:
         PipelineError: Something about the files, kinds or settings is wrong; raised at once, not at the first line.
     """
     source = read_source(settings)
+    for reason, count in source.dropped.items():
+        say(f"left out: {count:,} {reason}")
     prompts = {name: build_prompt(kind, settings.reply_format) for name, kind in source.kinds.items()}
     # Further samples of one kind on one scene have the same messages; only their seeds differ.
     return (

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 ContextPart = Literal["captions", "boxes"]
 """What of a scene a kind may be shown."""
@@ -21,6 +21,14 @@ class Record(BaseModel):
     """Base of the hand-written and model-written records: frozen, and strict about unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first of pydantic's findings as ``field: what is wrong``, or without a field where it has none."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    told = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {told}" if where else told
 
 
 class Box(msgspec.Struct, frozen=True, gc=False):
@@ -91,7 +99,7 @@ class Sample(msgspec.Struct, frozen=True):
     model: str
     """As the server names it."""
     prompt_hash: str
-    """Of the kind's static prompt."""
+    """Of all that shapes the kind: its templates, settings, questions and examples."""
     request_hash: str
     """Of the request that was answered well; the journal's key in hex."""
     seed: int
@@ -102,6 +110,8 @@ class Sample(msgspec.Struct, frozen=True):
     """Over all attempts."""
     completion_tokens: int
     """Over all attempts."""
+    cost_usd: float | None
+    """Over all attempts, in US dollars; ``None`` where the price was not known."""
 
 
 class Reject(msgspec.Struct, frozen=True):
@@ -120,3 +130,5 @@ class Reject(msgspec.Struct, frozen=True):
     """Replies paid for."""
     prompt_tokens: int
     completion_tokens: int
+    cost_usd: float | None
+    """Over all attempts, in US dollars; ``None`` where the price was not known."""

@@ -6,16 +6,27 @@ Settings stop at the commands: rooms take scenes, kinds and numbers, not a confi
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from cyclopts import Group, Parameter
+from pydantic import AfterValidator, ConfigDict, Field
 
 from pipeline.errors import PipelineError
 from pipeline.records import ContextPart, Record
 
 MODEL_KEY = "OPENAI_API_KEY"
 MODEL_URL = "OPENAI_BASE_URL"
+MOST_SAMPLES = 10_000_000  # a plan is kept in memory, about 150 bytes a sample
+
+# Headings of a help page, in its order.
+_READ = Parameter(group=Group("What to read", sort_key=1))
+_MAKE = Parameter(group=Group("What to make", sort_key=2))
+_MODEL = Parameter(group=Group("Model", sort_key=3))
+_PACE = Parameter(group=Group("Pace and money", sort_key=4))
+_OUTPUT = Parameter(group=Group("Output", sort_key=5))
 
 
 def read_counts(text: str) -> dict[str, int]:
@@ -32,6 +43,8 @@ def read_counts(text: str) -> dict[str, int]:
         if name in counts:
             raise ValueError(f"{name!r} comes twice")
         counts[name] = int(count) if equals else 1
+        if counts[name] > MOST_SAMPLES:
+            raise ValueError(f"{part.strip()!r}: at most {MOST_SAMPLES:,} samples of a kind can be planned")
     return counts
 
 
@@ -55,7 +68,8 @@ def read_options(pairs: list[str]) -> dict[str, Any]:
     """Read ``NAME=VALUE`` pairs, the value as JSON where it is JSON, as text where it is not.
 
     Raises:
-        ValueError: A pair has no ``=``, or names a field that the pipeline itself fills.
+        ValueError: A pair has no ``=``, names a field that the pipeline itself fills, or has a value that no request
+            can hold: a number without end or a nesting without bottom.
     """
     options: dict[str, Any] = {}
     for pair in pairs:
@@ -68,6 +82,12 @@ def read_options(pairs: list[str]) -> dict[str, Any]:
             options[name.strip()] = json.loads(value)
         except ValueError:
             options[name.strip()] = value
+        except RecursionError:
+            raise ValueError(f"the value of {name.strip()!r} is nested too deeply") from None
+        try:
+            json.dumps(options[name.strip()], allow_nan=False)
+        except ValueError:
+            raise ValueError(f"{pair!r} has a number that JSON cannot hold") from None
     return options
 
 
@@ -85,63 +105,87 @@ def _checked(read: Any) -> AfterValidator:
 class SourceSettings(Record):
     """What to read, and which samples to make of it."""
 
-    annotations: Path | None = None
+    annotations: Annotated[Path | None, _READ] = None
     """Folder with captions_*.json and instances_*.json; without any annotations, the quick-start scenes are used."""
-    captions: Path | None = None
+    captions: Annotated[Path | None, _READ] = None
     """COCO-format captions file; may go alone."""
-    instances: Path | None = None
+    instances: Annotated[Path | None, _READ] = None
     """COCO-format instances file; may go alone."""
-    images: Path | None = None
+    images: Annotated[Path | None, _READ] = None
     """Folder with the image files, for the viewer, for training, and for sizes that the annotations lack."""
-    prompts: Path | None = None
+    prompts: Annotated[Path | None, _READ] = None
     """Folder with kinds of your own, DIR/<kind>/kind.toml; they come before shipped kinds of the same name."""
-    seed_examples: Path | None = None
-    """Folder with their examples, DIR/<kind>/<name>.json. (default: seed_examples inside or beside --prompts)"""
-    kinds: Annotated[str | None, _checked(read_counts)] = None
+    seed_examples: Annotated[Path | None, _READ] = None
+    """Folder with the examples of kinds, DIR/<kind>/<name>.json. (default: seed_examples inside or beside --prompts)"""
+    kinds: Annotated[str | None, _checked(read_counts), _MAKE] = None
     """Samples an image by kind, such as conversation=2,detailed_description. (default: one of every kind)"""
-    context: Annotated[str | None, _checked(read_parts)] = None
+    context: Annotated[str | None, _checked(read_parts), _MAKE] = None
     """What a kind sees, such as conversation=captions for LLaVA's form. (default: what its kind.toml says)"""
-    limit: int | None = Field(default=None, ge=1)
-    """Most images; which ones depends on --seed and their ids alone."""
-    image_id: tuple[str, ...] = ()
+    limit: Annotated[int | None, _MAKE] = Field(default=None, ge=1)
+    """Most images to use; which ones depends on --seed and the images' ids alone."""
+    image_id: Annotated[tuple[str, ...], _MAKE] = ()
     """Only this image; may be repeated."""
-    seed: int = 0
-    """Of every choice and draw."""
+    seed: Annotated[int, _MAKE] = 0
+    """Seed of every choice and draw."""
 
 
 class PreviewSettings(SourceSettings):
     """Settings of ``preview``."""
 
-    reply_format: Literal["json", "text"] = "json"
+    reply_format: Annotated[Literal["json", "text"], _MODEL] = "json"
     """Form of the replies in the few-shot examples."""
 
 
 class GenerateSettings(SourceSettings):
     """Settings of ``generate``."""
 
-    total: Annotated[str | None, _checked(read_counts)] = None
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    total: Annotated[str | None, _checked(read_counts), _MAKE] = None
     """Samples in all by kind, such as conversation=58000,complex_reasoning=77000; instead of --kinds."""
-    model: str | None = None
+    count_good: Annotated[int | None, _MAKE] = Field(default=None, ge=1)
+    """Stop when so many good samples are made; images come in an order drawn by their ids."""
+    model: Annotated[str | None, _MODEL] = None
     """Chat model, as the server knows it; without one, the built-in offline writer (rules, not a model) writes."""
-    base_url: str | None = None
+    base_url: Annotated[str | None, _MODEL] = None
     """OpenAI-compatible server, such as http://localhost:8000/v1. (default: OPENAI_BASE_URL, else OpenAI)"""
-    reply_format: Literal["auto", "json", "text"] = "auto"
+    reply_format: Annotated[Literal["auto", "json", "text"], _MODEL] = "auto"
     """auto: JSON schema where the server takes it, else json; json: JSON in the text; text: LLaVA's Question/Answer."""
-    set: Annotated[tuple[str, ...], _checked(read_options)] = ()
+    set: Annotated[tuple[str, ...], _checked(read_options), _MODEL] = ()
     """Sampling option passed on as it is, NAME=VALUE, such as temperature=0.7; may be repeated; null leaves one out."""
-    attempts: int = Field(default=3, ge=1)
+    attempts: Annotated[int, _MODEL] = Field(default=3, ge=1)
     """Paid replies a sample may take; an unreadable one is asked for again with the reason."""
-    concurrency: int = Field(default=64, ge=1)
-    """Most requests in flight."""
-    timeout: float = Field(default=180, gt=0)
+    concurrency: Annotated[int, _PACE] = Field(default=64, ge=1)
+    """Most requests in flight; how many the server takes is found out."""
+    rpm: Annotated[float | None, _PACE] = Field(default=None, gt=0)
+    """Most requests a minute."""
+    tpm: Annotated[float | None, _PACE] = Field(default=None, gt=0)
+    """Most tokens a minute, prompt and reply."""
+    timeout: Annotated[float, _PACE] = Field(default=180, gt=0)
     """Seconds after which an unanswered request is tried again."""
-    give_up: float = Field(default=300, gt=0)
+    give_up: Annotated[float, _PACE] = Field(default=300, gt=0)
     """Seconds without any answer after which the run stops, with everything kept."""
-    out: Path | None = None
+    dry_run: Annotated[bool, _PACE] = False
+    """Forecast requests, tokens and cost, and send nothing."""
+    max_cost: Annotated[float | None, _PACE] = Field(default=None, gt=0)
+    """Most US dollars, over all runs on this run folder; what is in flight counts at its worst case."""
+    prices: Annotated[Path | None, _PACE] = None
+    """Prices of your own, in USD per million tokens; the form is that of pipeline/llm/prices.toml."""
+    batch: Annotated[bool, _PACE] = False
+    """Use the server's batch interface: half the price at OpenAI, within a day."""
+    batch_poll: Annotated[float, _PACE] = Field(default=60, gt=0)
+    """Seconds between two looks at the batches."""
+    processes: Annotated[int, _PACE] = Field(default=1, ge=1)
+    """Processes that send, for one big machine."""
+    engine: Annotated[Literal["local", "ray"], _PACE] = "local"
+    """ray: the nodes of a Ray cluster send (RAY_ADDRESS, else one started here); plan, journal and budget stay here."""
+    verbose: Annotated[bool, _OUTPUT, Parameter(alias="-v")] = False
+    """Tell on standard error what fails and is tried again."""
+    out: Annotated[Path | None, _OUTPUT] = None
     """Run folder; the same command on the same folder carries on. (default: outputs/<name of the annotations>)"""
-    shard_size: int = Field(default=1000, ge=1)
-    """Planned samples a shard."""
-    embed_images: bool | None = None
+    shard_size: Annotated[int, _OUTPUT] = Field(default=1000, ge=1)
+    """Planned samples in a shard."""
+    embed_images: Annotated[bool | None, _OUTPUT] = None
     """Put the image files' bytes into the shards. (default: only for the quick-start scenes)"""
 
 
@@ -164,7 +208,7 @@ class ScenesSettings(Record):
     out: Path = Path("outputs/scenes")
     """Folder for images, captions_scenes.json and instances_scenes.json."""
     seed: int = 0
-    """Of everything drawn; a longer set begins with the shorter one."""
+    """Seed of everything drawn; a longer set begins with the shorter one."""
 
 
 def check_source(settings: SourceSettings) -> None:
@@ -178,7 +222,28 @@ def check_source(settings: SourceSettings) -> None:
     if settings.images and not (settings.annotations or settings.captions or settings.instances):
         raise PipelineError("--images goes with annotations; pass --annotations, or --captions and --instances")
     if isinstance(settings, GenerateSettings):
-        if settings.kinds and settings.total:
-            raise PipelineError("--kinds counts samples an image and --total in all; pass one of them")
-        if settings.base_url and not settings.model:
-            raise PipelineError("--base-url goes with --model; name the model that the server serves")
+        _check_generate(settings)
+
+
+def _check_generate(settings: GenerateSettings) -> None:
+    if settings.kinds and settings.total:
+        raise PipelineError("--kinds counts samples an image and --total in all; pass one of them")
+    if settings.base_url and not settings.model:
+        raise PipelineError("--base-url goes with --model; name the model that the server serves")
+    own = settings.annotations or settings.captions or settings.instances
+    if settings.embed_images and own and not settings.images:
+        raise PipelineError("--embed-images goes with --images; pass the folder of the image files")
+    name, url = ("--base-url", settings.base_url) if settings.base_url else (MODEL_URL, os.environ.get(MODEL_URL))
+    if settings.model and url and not _is_address(url):
+        raise PipelineError(f"{name}: {url!r} is no address of a server; write it like http://localhost:8000/v1")
+
+
+def _is_address(url: str) -> bool:
+    """Return whether a text is an http address with a host, and with a port that can be, if it names one."""
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")  # fails where no name server could be asked for it
+        parts.port  # noqa: B018  # reading it checks it
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and url.isprintable() and " " not in url

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.cli import app, run_command
+from pipeline.llm.faults import Answer, Completion, script
+from pipeline.llm.server import background
 from tests.conftest import REPO
 
 COMMANDS = ["generate", "preview", "show", "scenes", "serve"]
@@ -30,26 +36,30 @@ def test_the_commands_are_those_we_test() -> None:
     assert [name for name in app if not name.startswith("-")] == COMMANDS
 
 
+def help_of(command: str, capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """Return what a help page says of each flag, in one line without frames."""
+    assert run_command([command, "--help"]) == 0
+    entries: dict[str, str] = {}
+    flag = ""
+    for line in capsys.readouterr().out.splitlines():
+        if begun := re.match(r"│ +(?:\* +)?(?:[A-Z]+ )?(--(?!no-)[a-z0-9-]+)( .*)│$", line):
+            flag, rest = begun.groups()
+            entries[flag] = ""
+        else:
+            rest = line.strip("│╭╮╰╯─ ") if line.startswith("│") else ""
+        if flag:
+            entries[flag] = f"{entries[flag]} {rest.strip()}".strip()
+    return entries
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_a_line_in_the_readme(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command([command, "--help"]) == 0
-    page = capsys.readouterr().out
-    flags = set(re.findall(r"^│ (?:\* +)?(?:[A-Z]+ )?(--[a-z0-9-]+)", page, re.MULTILINE))
-    assert flags
-    told = re.sub(r"[│╭╮╰╯─\s]+", " ", page)
-    for flag in flags:
-        assert re.search(rf"{flag} .*?\w{{3,}}", told), flag
+    told = help_of(command, capsys)
+    assert told
+    for flag, entry in told.items():
+        words = re.findall(r"[a-z]{2,}", re.sub(r"\[.*?\]|--\S+", "", entry))  # not its type, default and negation
+        assert len(words) > 1, f"{flag}: {entry!r}"
     assert f"python -m pipeline {command}" in (REPO / "README.md").read_text()
-
-
-def test_every_flag_in_the_readme_is_one_that_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in COMMANDS:
-        run_command([command, "--help"])
-    known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
-    for block in re.findall(r"```(?:bash|console)\n(.*?)```", (REPO / "README.md").read_text(), re.DOTALL):
-        for line in block.splitlines():
-            if "python -m pipeline" in line:
-                assert set(re.findall(r"--[a-z][a-z0-9-]+", line)) <= known, line
 
 
 @pytest.mark.parametrize(
@@ -73,6 +83,21 @@ def test_every_flag_in_the_readme_is_one_that_there_is(capsys: pytest.CaptureFix
         (["generate", "--images", "."], "--images goes with annotations"),
         (["generate", "--kinds", "conversation", "--total", "conversation=5"], "pass one of them"),
         (["generate", "--base-url", "http://localhost:1/v1"], "--base-url goes with --model"),
+        (["generate", "--kinds", ""], "--kinds: the value is empty"),
+        (["generate", "--total="], "--total: the value is empty"),
+        (["generate", "--model", " "], "--model: the value is empty"),
+        (["show", ""], "show: the value is empty"),
+        (["generate", "--out", "outputs/\udcff"], "'outputs/\\udcff' is no UTF-8 text"),
+        (["generate", "--timeout", "inf"], "--timeout: Input should be a finite number"),
+        (["generate", "--rpm", "nan"], "--rpm: Input should be"),
+        (["serve", "--latency-s", "inf"], "--latency-s: Input should be a finite number"),
+        (["serve", "--port", "99999"], "cannot listen at 127.0.0.1:99999 (a port is a number from 0 to 65535)"),
+        (["serve", "--port", "-1"], "cannot listen at 127.0.0.1:-1"),
+        (["serve", "--host", "a" * 70], "cannot listen at aaa"),
+        (["generate", "--set", "a=NaN"], "--set: 'a=NaN' has a number that JSON cannot hold"),
+        (["generate", "--set", 'a={"b": [1e999]}'], "has a number that JSON cannot hold"),
+        (["generate", "--set", "a=" + "[" * 100_000], "--set: the value of 'a' is nested too deeply"),
+        (["generate", "--captions", "c.json", "--embed-images"], "--embed-images goes with --images"),
         (["generate", "--model", "gpt-x"], "no API key; set OPENAI_API_KEY"),
         (["generate", "--prompts", "nowhere"], "no folder of prompts at nowhere"),
         (["preview", "--image-id", "none"], "no image 'none' among the"),
@@ -88,6 +113,25 @@ def test_nothing_is_left_behind_by_a_command_that_was_refused(capsys: pytest.Cap
     error_of(capsys, "generate", "--model", "gpt-x", "--out", "run")
     error_of(capsys, "generate", "--kinds", "poem", "--out", "run")
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8000/v1", "http://localhost:99999/v1", "http://[::1/v1", "foo", "http://a..b/v1", "ftp://a/v1"]
+)
+def test_an_address_that_is_none_is_refused_before_anything_is_made(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "is no address of a server" in error_of(capsys, "generate", "--model", "m", "--base-url", url)
+    monkeypatch.setenv("OPENAI_BASE_URL", url)
+    assert error_of(capsys, "generate", "--model", "m").startswith("OPENAI_BASE_URL: ")
+    assert list(Path().iterdir()) == []
+
+
+def test_an_id_with_a_line_break_and_an_escape_sequence_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("two\nlines.json").write_text("{")
+    line = error_of(capsys, "generate", "--captions", "two\nlines.json")
+    assert line.startswith("two lines.json")
+    assert "\x1b" not in error_of(capsys, "generate", "--captions", "\x1b[31m.json")
 
 
 def test_the_quick_start_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -112,21 +156,100 @@ def test_the_sample_in_the_readme_is_one_that_the_quick_start_makes() -> None:
 
 
 def test_preview_prints_what_generate_sends(coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
-    folder = str(coco(3))
-    assert run_command(["preview", "--annotations", folder, "--kinds", "conversation=2,complex_reasoning"]) == 0
+    sent = []
+
+    def reply(body: Mapping[str, Any]) -> Answer:
+        sent.append(body["messages"])
+        return Completion(None, refusal="I only listen.")
+
+    flags = ["--annotations", str(coco(3)), "--context", "conversation=captions"]
+    assert run_command(["preview", *flags]) == 0
+    previewed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with background(reply, model="m") as server:
+        assert run_command(["generate", "--model", "m", "--base-url", server.base_url, *flags]) == 0
+    assert len(previewed) == 9
+    assert sorted(map(json.dumps, sent)) == sorted(json.dumps(line["messages"]) for line in previewed)
+
+
+def test_preview_tells_image_kind_and_context(coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--annotations", str(coco(3)), "--kinds", "conversation=2,complex_reasoning"]
+    assert run_command(["preview", *flags, "--context", "conversation=captions"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["image_id"], line["kind"]) for line in lines] == [
         (str(n), kind) for n in (1, 2, 3) for kind in ("conversation", "complex_reasoning")
     ]
     assert set(lines[0]) == {"image_id", "kind", "context", "messages"}
     assert lines[0]["messages"][-1] == {"role": "user", "content": lines[0]["context"]}
-    flags = ["--image-id", "2", "--context", "conversation=captions"]
-    assert run_command(["preview", "--annotations", folder, *flags]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {line["image_id"] for line in lines} == {"2"}
-    contexts = {line["kind"]: line["context"] for line in lines}
-    assert "dog: [" not in contexts["conversation"]
-    assert "dog: [" in contexts["complex_reasoning"]
+    assert "dog: [" not in lines[0]["context"]
+    assert "dog: [" in lines[1]["context"]
+
+
+def test_preview_says_what_was_left_out_beside_its_output(
+    coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = coco(2) / "captions_tiny.json"
+    content = json.loads(file.read_text())
+    content["annotations"][0]["caption"] = " "
+    file.write_text(json.dumps(content))
+    assert run_command(["preview", "--annotations", str(file.parent)]) == 0
+    captured = capsys.readouterr()
+    assert "left out: 1 captions without text" in captured.err
+    assert all(json.loads(line) for line in captured.out.splitlines())
+
+
+def test_a_run_of_nothing_but_rejects_recommends_no_look_at_samples(
+    coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with background(script("nonsense"), model="m") as server:
+        flags = ["--model", "m", "--base-url", server.base_url, "--annotations", str(coco(1)), "--out", "run"]
+        assert run_command(["generate", *flags, "--kinds", "conversation"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("0 samples, 1 rejected (run/rejects.parquet)")
+    assert "show" not in told
+
+
+def shell(words: str, **environment: str) -> tuple[int, str]:
+    """Run a command line of the pipeline in a shell; return its exit code and what it said on standard error."""
+    line = f"{shlex.quote(sys.executable)} -m pipeline {words}"
+    done = subprocess.run(
+        line, shell=True, check=False, text=True, stderr=subprocess.PIPE, env=os.environ | environment, timeout=60
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("command", ["preview", "generate", "show run"])
+def test_closed_output_is_no_fault_and_full_output_is_one_line(command: str, coco: Callable[..., Path]) -> None:
+    source = f"--annotations {coco(1)}"
+    assert shell(f"generate {source} --out run >/dev/null")[0] == 0
+    line = command if command == "show run" else f"{command} {source}"
+    code, told = shell(f"{line} >&-")
+    assert (code, "Traceback" in told) == (0, False)
+    assert shell(f"{line} <&- >&- 2>&-")[0] == 0
+    code, told = shell(f"{line} 2>/dev/full >/dev/null")
+    assert (code, told) == (0, "")
+    if Path("/dev/full").exists():
+        code, told = shell(f"{line} >/dev/full")
+        assert code == 2
+        assert told.splitlines()[-1] == "pipeline: cannot write to standard output: No space left on device"
+
+
+def test_characters_that_the_terminal_lacks_are_no_fault(coco: Callable[..., Path]) -> None:
+    assert shell(f"generate --annotations {coco(1)} --out run >/dev/null")[0] == 0
+    assert shell("show run >shown", PYTHONIOENCODING="ascii") == (0, "")
+    assert "\\xb7" in Path("shown").read_text()
+
+
+@pytest.mark.parametrize("after_s", [0.05, 0.1, 0.15, 0.2])
+def test_ctrl_c_while_the_command_starts_is_quiet(after_s: float) -> None:
+    command = [sys.executable, "-m", "pipeline", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode in (0, 130)
+    assert told in ("", "pipeline: interrupted\n")
 
 
 def test_output_may_be_cut_by_head(coco: Callable[..., Path]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.annotations.listing import Listed
 from pipeline.annotations.pictures import size_in_file
-from pipeline.annotations.rows import BoxRow, Id, Pixels
+from pipeline.annotations.rows import BoxRow, Id, Pixels, shown
 from pipeline.errors import PipelineError
 from pipeline.records import Box
 
@@ -39,7 +39,7 @@ def place_boxes(
         known: Each image id as the rows have it, to the same as text.
         labels: Label of each category id that the rows have.
         listed: The images by id.
-        paths: Image files by file name; opened only where the listed size cannot be right.
+        paths: Image files by image id; opened only where the listed size cannot be right.
         file: The instances file, for messages.
         dropped: Counts what is left out, by reason.
 
@@ -67,7 +67,7 @@ def place_boxes(
     for image_id, group in awkward.items():
         image = listed[image_id]
         sound = _sound(group, dropped)
-        size = _size(image_id, image, [box for _, box in sound], paths.get(image.file_name), file) if sound else None
+        size = _size(image_id, image, [box for _, box in sound], paths.get(image_id), file) if sound else None
         boxes[image_id] = _clipped(sound, labels, size, dropped) if size else []
         if size and size != image.size:
             corrected[image_id] = size
@@ -130,14 +130,14 @@ def _size(image_id: str, image: Listed, boxes: list[Pixels], path: Path | None, 
     for size in (found, image.size):
         if size and (found == image.size or 2 * _fitting(boxes, size) > len(boxes)):
             return size
-    stated = f"a size of {image.size[0]} × {image.size[1]} that its boxes exceed" if image.size else "no size"
+    stated = f"a size of {image.size[0]} × {image.size[1]} that its boxes exceed" if image.size else "no usable size"
     if found:
-        advice = f"its boxes do not fit the {found[0]} × {found[1]} of {path} either; correct width and height"
+        advice = f"its boxes do not fit the {found[0]} × {found[1]} of {shown(path)} either; correct width and height"
     elif path:
-        advice = f"{path} cannot be opened as an image; correct width and height"
+        advice = f"{shown(path)} cannot be opened as an image; correct width and height"
     else:
-        advice = f"pass --images DIR with {image.file_name or 'its image file'}, or correct width and height"
-    raise PipelineError(f"{file}: image {image_id} has {stated}; {advice}")
+        advice = f"pass --images DIR with {shown(image.file_name) or 'its image file'}, or correct width and height"
+    raise PipelineError(f"{file}: image {shown(image_id)} has {stated}; {advice}")
 
 
 def _fitting(boxes: list[Pixels], size: Size) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.annotations.rows import CategoryRow, Id, InstanceFile
+from pipeline.annotations.rows import CategoryRow, Id, InstanceFile, shown
 from pipeline.errors import PipelineError
 
 
@@ -23,7 +23,7 @@ def read_categories(file: InstanceFile, path: Path) -> tuple[dict[Id | None, str
         first = rows.setdefault(str(row.id), row)
         if _tidy(first.name) != _tidy(row.name):
             both = f'"{_tidy(first.name)}" and "{_tidy(row.name)}"'
-            raise PipelineError(f"{path}: category {row.id} has two names, {both}; remove the wrong entry")
+            raise PipelineError(f"{path}: category {shown(row.id)} has two names, {both}; remove the wrong entry")
     labels = _labels(file, rows, path)
     used = {str(category_id) for category_id in labels}
     headings = {_supercategory(row) for row in rows.values() if _supercategory(row) != _tidy(row.name)}
@@ -44,11 +44,12 @@ def _labels(file: InstanceFile, rows: dict[str, CategoryRow], path: Path) -> dic
         if listed is None:
             culprit = next(row for row in file.annotations if row.category_id == category_id)
             raise PipelineError(
-                f"{path}: annotation {culprit.id} has category_id {category_id}, not in categories; add it there"
+                f"{path}: annotation {shown(culprit.id)} has category_id {shown(category_id)}, "
+                "not in categories; add it there"
             )
         label = _tidy(listed.name)
         if not label:
-            raise PipelineError(f"{path}: category {category_id} is used and has no name; give it one")
+            raise PipelineError(f"{path}: category {shown(category_id)} is used and has no name; give it one")
         labels[category_id] = label
     return labels
 

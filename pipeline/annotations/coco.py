@@ -21,7 +21,7 @@ from pipeline.annotations.categories import read_categories
 from pipeline.annotations.files import find_files
 from pipeline.annotations.listing import Listed, list_images
 from pipeline.annotations.pictures import find_pictures, size_in_file
-from pipeline.annotations.rows import BoxRow, CaptionFile, CaptionRow, Id, InstanceFile
+from pipeline.annotations.rows import BoxRow, CaptionFile, CaptionRow, Id, InstanceFile, shown
 from pipeline.errors import PipelineError
 from pipeline.records import Scene
 
@@ -30,6 +30,7 @@ __all__ = ["Annotations", "find_files", "read_scenes"]
 AnnotationRow = TypeVar("AnnotationRow", CaptionRow, BoxRow)
 
 ENOUGH_IN_COMMON = 0.1  # of the annotated images of the smaller file; two random splits of one set share none
+USUAL_IN_COMMON = 0.5  # below this, a person is told
 
 
 class Annotations(msgspec.Struct, frozen=True):
@@ -38,9 +39,13 @@ class Annotations(msgspec.Struct, frozen=True):
     scenes: list[Scene]
     """In file order: the images of the instances file, then those that only the captions file lists."""
     categories: dict[str, str]
-    """Category name to supercategory (empty where there is none), in file order, used or not."""
+    """Category name to supercategory (empty where there is none), in file order, used or not.
+
+    Boxes tell only what is in an image. What a checker of samples looks for beyond that, such as a category that is
+    claimed and not there, it finds in this list.
+    """
     dropped: dict[str, int]
-    """What was left out: a reason in words, and how often."""
+    """What was left out, or is in doubt: a reason in words, and how often."""
 
 
 def read_scenes(captions: Path | None, instances: Path | None, images: Path | None = None) -> Annotations:
@@ -73,8 +78,8 @@ def _join(
     labels, categories = read_categories(box_file, instances)
     caption_rows, captioned = _of_listed(caption_file.annotations, listed, dropped)
     box_rows, boxed = _of_listed(box_file.annotations, listed, dropped)
-    _refuse_strangers(set(captioned.values()), captions, set(boxed.values()), instances)
-    paths = find_pictures((image.file_name for image in listed.values()), images) if images else {}
+    _compare_images(set(captioned.values()), captions, set(boxed.values()), instances, dropped)
+    paths = find_pictures(listed, images) if images else {}
     lines = _lines(caption_rows, captioned, dropped)
     boxes, corrected = place_boxes(box_rows, boxed, labels, listed, paths, instances, dropped)
 
@@ -83,22 +88,27 @@ def _join(
         if not lines.get(image_id) and not boxes.get(image_id):
             dropped["images with neither caption nor box"] += 1
             continue
-        path = paths.get(image.file_name)
+        path = paths.get(image_id)
         width, height = corrected.get(image_id) or image.size or (path and size_in_file(path)) or (0, 0)
         texts, objects = tuple(lines.get(image_id, ())), tuple(boxes.get(image_id, ()))
         scenes.append(Scene(image_id, image.file_name, width, height, texts, objects, image.licence, path))
-    _check_scenes(scenes, images, dropped, instances)
+    _check_scenes(scenes, images, dropped, captions, instances)
     return Annotations(scenes, categories, {reason: count for reason, count in dropped.items() if count})
 
 
-def _check_scenes(scenes: list[Scene], images: Path | None, dropped: Counter[str], file: Path) -> None:
+def _check_scenes(
+    scenes: list[Scene], images: Path | None, dropped: Counter[str], captions: Path, instances: Path
+) -> None:
     if not scenes:
-        raise PipelineError(f"{file} has no image with a caption or a box; pass a file with annotations")
+        files = " or ".join(dict.fromkeys((str(captions), str(instances))))
+        why = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+        left_out = f" (left out: {why})" if why else ""
+        raise PipelineError(f"no image with a caption or a box in {files}{left_out}; pass a file with annotations")
     if images is None:
         return
     lost = sum(scene.path is None for scene in scenes)
     if lost == len(scenes):
-        name = scenes[0].file_name or "an image without a file_name"
+        name = shown(scenes[0].file_name) or "an image without a file_name"
         raise PipelineError(f"none of the {lost} image files is in {images}, the first being {name}; check --images")
     dropped[f"image files that are not in {images}"] += lost
 
@@ -109,7 +119,7 @@ def _of_listed(
     """Return the rows of listed images, each once, and the image ids they have, to the same as text."""
     ids = {row.image_id for row in rows}
     known: dict[Id | None, str] = {
-        image_id: str(image_id) for image_id in ids if image_id is not None and str(image_id) in listed
+        image_id: text for image_id in ids if image_id is not None and (text := str(image_id)) in listed
     }
     ours = rows if len(known) == len(ids) else [row for row in rows if row.image_id in known]
     once = _without_repeats(ours)
@@ -132,14 +142,19 @@ def _without_repeats(rows: list[AnnotationRow]) -> list[AnnotationRow]:
     return once
 
 
-def _refuse_strangers(captioned: set[str], captions: Path, boxed: set[str], instances: Path) -> None:
+def _compare_images(
+    captioned: set[str], captions: Path, boxed: set[str], instances: Path, dropped: Counter[str]
+) -> None:
+    """Refuse files that hardly have an image in common, and count what is in doubt where few are."""
     smaller, common = min(len(captioned), len(boxed)), len(captioned & boxed)
     if smaller and common < ENOUGH_IN_COMMON * smaller:
         raise PipelineError(
-            f"{captions} and {instances} have {common} annotated images in common (image {min(captioned - boxed)} is "
-            f"only in the first, {min(boxed - captioned)} only in the second); are they from different splits? "
-            "Pass two files of the same images"
+            f"{captions} and {instances} have {common} annotated images in common (image "
+            f"{shown(min(captioned - boxed))} is only in the first, {shown(min(boxed - captioned))} only in the "
+            "second); are they from different splits? Pass two files of the same images"
         )
+    if common < USUAL_IN_COMMON * smaller:
+        dropped["images that only one of the two files annotates (kept)"] += len(captioned ^ boxed)
 
 
 def _lines(rows: list[CaptionRow], known: dict[Id | None, str], dropped: Counter[str]) -> dict[str, list[str]]:

@@ -14,7 +14,8 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from pipeline.annotations import tolerant
-from pipeline.annotations.rows import CaptionFile, InstanceFile
+from pipeline.annotations.masks import box_or_around
+from pipeline.annotations.rows import CaptionFile, InstanceFile, Pixels
 from pipeline.errors import PipelineError
 
 Bytes: TypeAlias = bytes | mmap.mmap
@@ -25,6 +26,14 @@ NOT_JSON = {
     b"\x1f\x8b": "is compressed; unpack it with gunzip first",
     b"PK\x03\x04": "is a zip archive; unpack it first",
 }
+
+
+class _Mask(msgspec.Struct, gc=False):
+    segmentation: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _MaskFile(msgspec.Struct):
+    annotations: list[_Mask]
 
 
 def find_files(folder: Path) -> tuple[Path | None, Path | None]:
@@ -55,23 +64,22 @@ def find_files(folder: Path) -> tuple[Path | None, Path | None]:
 
 def read_captions(path: Path) -> CaptionFile:
     """Return the rows of a captions file; raises ``PipelineError`` where they cannot be read right."""
-    return _read(path, CaptionFile, _is_plain_captions, tolerant.read_captions)
+    return _read(path, _plain_captions, tolerant.read_captions)
 
 
 def read_instances(path: Path) -> InstanceFile:
     """Return the rows of an instances file; raises ``PipelineError`` where they cannot be read right."""
-    return _read(path, InstanceFile, _is_plain_instances, tolerant.read_instances)
+    return _read(path, _plain_instances, tolerant.read_instances)
 
 
 def _read(
-    path: Path, shape: type[File], is_plain: Callable[[File], bool], read_tolerantly: Callable[[str, Path], File]
+    path: Path, read_fast: Callable[[memoryview], File | None], read_tolerantly: Callable[[str, Path], File]
 ) -> File:
     data = _bytes_of(path)
     try:
-        file = msgspec.json.decode(memoryview(data)[_mark_length(data) :], type=shape)
-        if is_plain(file):
+        file = read_fast(memoryview(data)[_mark_length(data) :])
+        if file is not None:
             return file
-        del file
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass  # the tolerant reader reads it, or says in our words what is wrong
     text = _text_of(data, path)
@@ -79,12 +87,29 @@ def _read(
     return read_tolerantly(text, path)
 
 
-def _is_plain_captions(file: CaptionFile) -> bool:
-    return all(row.caption is not None for row in file.annotations)
+def _plain_captions(data: memoryview) -> CaptionFile | None:
+    """Return the rows, or None where the tolerant reader has to look at them."""
+    file = msgspec.json.decode(data, type=CaptionFile)
+    return file if all(row.caption is not None for row in file.annotations) else None
 
 
-def _is_plain_instances(file: InstanceFile) -> bool:
-    return all(row.bbox is not None and row.category_id is not None for row in file.annotations)
+def _plain_instances(data: memoryview) -> InstanceFile | None:
+    """Return the rows, or None where the tolerant reader has to look at them."""
+    file = msgspec.json.decode(data, type=InstanceFile)
+    rows = file.annotations
+    without_area: list[tuple[int, Pixels]] = []
+    for number, row in enumerate(rows):
+        bbox = row.bbox
+        if bbox is None or row.category_id is None:
+            return None
+        if bbox[2] <= 0.0 or bbox[3] <= 0.0:
+            without_area.append((number, bbox))
+    if without_area:  # then the segmentations, skipped so far, may tell; a second look takes a sixth of the whole time
+        masks = msgspec.json.decode(data, type=_MaskFile).annotations
+        for number, bbox in without_area:
+            box = box_or_around(bbox, msgspec.json.decode(masks[number].segmentation))
+            rows[number] = msgspec.structs.replace(rows[number], bbox=box)
+    return file
 
 
 def _bytes_of(path: Path) -> Bytes:
@@ -106,6 +131,9 @@ def _bytes_of(path: Path) -> Bytes:
     for magic, words in NOT_JSON.items():
         if start.startswith(magic):
             raise PipelineError(f"{path} {words}")
+    words = start.decode(json.detect_encoding(start[:4]), errors="replace").lstrip()
+    if words[:1] not in ("{", "["):
+        raise PipelineError(f"{path} is not JSON with annotations: it begins with {words[:30]!r}; fetch it again")
     return data
 
 

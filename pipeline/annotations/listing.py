@@ -7,18 +7,25 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.annotations.rows import CaptionFile, ImageRow, InstanceFile, LicenceRow
+from pipeline.annotations.rows import CaptionFile, ImageRow, InstanceFile, LicenceRow, shown
 from pipeline.errors import PipelineError
+
+LARGEST_SIDE_PX = 2**31 - 1  # what the int32 columns of a sample hold; a larger number is no image's size
 
 
 class Listed(msgspec.Struct, frozen=True, gc=False):
     """One image, as far as the files tell."""
 
-    file_name: str
-    """Empty where no file names one."""
+    names: tuple[str, ...]
+    """What the files call it, the first name first; several where they differ, none where no file names it."""
     size: tuple[int, int] | None
-    """Width and height in pixels, or None where no file tells both."""
+    """Width and height in pixels, or None where no file tells both, or what it tells is no image's size."""
     licence: str | None
+
+    @property
+    def file_name(self) -> str:
+        """The first name, or empty."""
+        return self.names[0] if self.names else ""
 
 
 def list_images(
@@ -47,25 +54,30 @@ def _one_file(rows: list[ImageRow], licences: list[LicenceRow], path: Path, drop
         if not image_id:
             raise PipelineError(f"{path}: image number {number} has an empty id; give it one")
         licence = None if row.license is None else named.get(str(row.license))
-        image = Listed(row.file_name or "", _size(row), licence)
+        image = Listed((row.file_name,) if row.file_name else (), _size(row), licence)
         first = listed.setdefault(image_id, image)
         if first is not image:
             dropped["images listed more than once"] += 1
             if first.size and image.size and first.size != image.size:
                 sizes = " and ".join(f"{width} × {height}" for width, height in (first.size, image.size))
-                raise PipelineError(f"{path}: image {image_id} is listed twice, as {sizes}; remove the wrong entry")
+                raise PipelineError(
+                    f"{path}: image {shown(image_id)} is listed twice, as {sizes}; remove the wrong entry"
+                )
             listed[image_id] = _filled(first, image)
     return listed
 
 
 def _filled(first: Listed, other: Listed) -> Listed:
-    if first.file_name and first.size and first.licence:
+    if first.names == other.names and first.size and first.licence:
         return first
-    return Listed(first.file_name or other.file_name, first.size or other.size, first.licence or other.licence)
+    names = tuple(dict.fromkeys(first.names + other.names))
+    return Listed(names, first.size or other.size, first.licence or other.licence)
 
 
 def _size(row: ImageRow) -> tuple[int, int] | None:
-    return (row.width, row.height) if row.width and row.height and row.width > 0 and row.height > 0 else None
+    if row.width and row.height and 0 < row.width <= LARGEST_SIDE_PX and 0 < row.height <= LARGEST_SIDE_PX:
+        return row.width, row.height
+    return None
 
 
 def _licence(row: LicenceRow) -> str | None:

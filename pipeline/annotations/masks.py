@@ -1,13 +1,30 @@
-"""The box around a COCO segmentation, for annotations that have one and no ``bbox``."""
+"""The box around a COCO segmentation, for annotations that have one and no ``bbox``, or a ``bbox`` without area."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.annotations.rows import Pixels
 
 NOWHERE: Pixels = (math.nan, math.nan, math.nan, math.nan)
+
+
+def has_area(box: Sequence[float]) -> bool:
+    """Return whether a box in pixels has finite numbers and an area."""
+    return box[2] > 0 and box[3] > 0 and all(map(math.isfinite, box))
+
+
+def box_or_around(box: Pixels, segmentation: Any) -> Pixels:
+    """Return the box, or where only the segmentation has one with an area, that one."""
+    if has_area(box):
+        return box
+    try:
+        around = box_around(segmentation)
+    except ValueError:
+        return box
+    return around if around and has_area(around) else box
 
 
 def box_around(segmentation: Any) -> Pixels | None:
@@ -37,7 +54,10 @@ def _around_polygons(polygons: list[Any]) -> Pixels | None:
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) % 2 or not all(_is_number(value) for value in polygon):
             raise ValueError("segmentation has a polygon that is not a list of x, y pairs")
-        numbers += map(float, polygon)
+        try:
+            numbers += map(float, polygon)
+        except OverflowError:  # a whole number beyond the range of floats
+            return NOWHERE
     if not numbers:
         return None
     if not all(map(math.isfinite, numbers)):

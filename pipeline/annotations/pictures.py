@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
 from pathlib import Path, PurePosixPath
 
+from pipeline.annotations.listing import Listed
 from pipeline.errors import PipelineError
 
+# COCO named its images COCO_val2014_000000000139.jpg in 2014 and 000000000139.jpg from 2017 on, with the same ids.
+PREFIX_OF_2014 = re.compile(r"COCO_(train|val|test)20\d\d_")
 
-def find_pictures(names: Iterable[str], folder: Path) -> dict[str, Path]:
-    """Return where the named image files are: ``folder / name``, else the file of the same base name in ``folder``.
 
+def find_pictures(listed: dict[str, Listed], folder: Path) -> dict[str, Path]:
+    """Return the image files by image id: ``folder / name``, else the file of the same base name in ``folder``.
+
+    Each of an image's names is tried, and in each place also the name that differs only by COCO's prefix of 2014.
     Folders are listed once instead of asking for each of 118,287 files. Names that lead out of ``folder``
-    (``/data/a.jpg``, ``../a.jpg``) count by their base name only. Names without a file are left out.
+    (``/data/a.jpg``, ``../a.jpg``) count by their base name only. Images without a file are left out.
 
     Raises:
         PipelineError: ``folder`` is not a folder, or cannot be read.
     """
     listings = {"": _files_in(folder, must_exist=True)}
     found: dict[str, Path] = {}
-    for name in names:
-        way = PurePosixPath(name.replace("\\", "/"))
-        parent = str(way.parent) if len(way.parts) > 1 and not way.is_absolute() and ".." not in way.parts else ""
-        if parent not in listings:
-            listings[parent] = _files_in(folder / parent)
-        if way.name in listings[parent]:
-            found[name] = folder / parent / way.name
-        elif way.name in listings[""]:
-            found[name] = folder / way.name
+    for image_id, image in listed.items():
+        for name in image.names:
+            path = _find(name, folder, listings)
+            if path:
+                found[image_id] = path
+                break
     return found
+
+
+def _find(name: str, folder: Path, listings: dict[str, dict[str, str]]) -> Path | None:
+    way = PurePosixPath(name.replace("\\", "/"))
+    parent = str(way.parent) if len(way.parts) > 1 and not way.is_absolute() and ".." not in way.parts else ""
+    if parent not in listings:
+        listings[parent] = _files_in(folder / parent)
+    for place in (parent, ""):
+        there = listings[place].get(way.name) or listings[place].get(_without_prefix(way.name))
+        if there:
+            return Path(folder, place, there)
+    return None
 
 
 def size_in_file(path: Path) -> tuple[int, int] | None:
@@ -48,11 +62,17 @@ def size_in_file(path: Path) -> tuple[int, int] | None:
         return None
 
 
-def _files_in(folder: Path, *, must_exist: bool = False) -> set[str]:
+def _files_in(folder: Path, *, must_exist: bool = False) -> dict[str, str]:
+    """Return the names in a folder by themselves, and by themselves without prefix."""
     try:
         with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
+            names = [entry.name for entry in entries if entry.is_file()]
     except (OSError, ValueError) as error:  # ValueError: a name that no file system takes
         if must_exist:
             raise PipelineError(f"no image folder at {folder} ({error}); pass --images DIR") from None
-        return set()
+        return {}
+    return {_without_prefix(name): name for name in names} | {name: name for name in names}
+
+
+def _without_prefix(name: str) -> str:
+    return PREFIX_OF_2014.sub("", name, count=1) if name.startswith("COCO_") else name

@@ -18,6 +18,12 @@ Pixels: TypeAlias = tuple[float, float, float, float]
 """``x, y, width, height`` of a box in pixels, ``x, y`` its top left corner; may be NaN, infinite or negative."""
 
 
+def shown(value: object) -> str:
+    """Return an id or a name as a message shows it: as it is, or quoted where it would break the line."""
+    text = str(value)
+    return text if text.isprintable() else repr(text)
+
+
 class ImageRow(msgspec.Struct, frozen=True, gc=False):
     """One entry of ``images``."""
 

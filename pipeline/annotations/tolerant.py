@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pipeline.annotations.masks import box_around
+from pipeline.annotations.masks import box_around, box_or_around, has_area
 from pipeline.annotations.rows import (
     BoxRow,
     CaptionFile,
@@ -25,6 +25,7 @@ from pipeline.annotations.rows import (
     InstanceFile,
     LicenceRow,
     Pixels,
+    shown,
 )
 from pipeline.errors import PipelineError
 
@@ -68,7 +69,7 @@ class _RowError(Exception):
 
 def _top_level(text: str, path: Path) -> dict[str, Any]:
     try:
-        top = json.loads(text, object_hook=_without_spare_mask, strict=False)
+        top: dict[str, Any] | list[Any] = json.loads(text, object_hook=_without_spare_mask, strict=False)
     except json.JSONDecodeError as error:
         body = text.rstrip()
         if error.pos >= len(body) or body[-1:] != "}" or error.msg.startswith("Unterminated"):
@@ -78,16 +79,21 @@ def _top_level(text: str, path: Path) -> dict[str, Any]:
         raise PipelineError(f"{path} cannot be read as JSON: {error}") from None
     if isinstance(top, list):
         raise PipelineError(f"{path} is a bare list, as results files are; pass the annotation file it belongs to")
-    if not isinstance(top, dict):
-        raise PipelineError(f"{path} is not a COCO-format file: it holds a bare {type(top).__name__}")
     return top
 
 
 def _without_spare_mask(row: dict[str, Any]) -> dict[str, Any]:
     # Nine tenths of a large file are polygons that nobody asks for where the box is given.
-    if row.get("bbox") and "segmentation" in row:
+    if "segmentation" in row and _is_sound(row.get("bbox")):
         del row["segmentation"]
     return row
+
+
+def _is_sound(bbox: Any) -> bool:
+    try:
+        return isinstance(bbox, list) and len(bbox) == 4 and has_area(bbox)
+    except (TypeError, OverflowError):
+        return False
 
 
 def _rows(
@@ -108,7 +114,7 @@ def _rows(
         try:
             rows.append(convert(value))
         except _RowError as error:
-            name = f"number {number} (without id)" if value.get("id") is None else value["id"]
+            name = f"number {number} (without id)" if value.get("id") is None else shown(value["id"])
             raise PipelineError(f"{path}: {noun} {name}: {error}") from None
     return rows
 
@@ -210,7 +216,7 @@ def _pixels(row: dict[str, Any]) -> Pixels | None:
     if None in numbers:
         raise _RowError(f"bbox is {reprlib.repr(value)}, not four numbers [x, y, width, height]; correct or remove it")
     x, y, width, height = (number for number in numbers if number is not None)
-    return x, y, width, height
+    return box_or_around((x, y, width, height), row.get("segmentation"))
 
 
 def _number(value: Any) -> float | None:

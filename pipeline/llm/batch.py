@@ -27,7 +27,7 @@ from openai.types import Batch
 from pipeline.errors import RunStopped
 from pipeline.llm.batch_ledger import Entry, Ledger
 from pipeline.llm.batch_lines import URL, Cutter, Job, Pieces, Refusal, read_line, split_lines
-from pipeline.llm.client import _message, may_pass, pause_s
+from pipeline.llm.failures import may_pass, message_of, pause_s
 from pipeline.llm.journal import Journal, Reply
 
 MARK = "pipeline_batch"  # the metadata's field with our own id
@@ -361,4 +361,4 @@ def _is_queue_full(code: object, message: str) -> bool:
 
 def _told(error: Exception) -> str:
     status = f"{error.status_code}: " if isinstance(error, openai.APIStatusError) else ""
-    return f"{status}{_message(error)}"
+    return f"{status}{message_of(error)}"

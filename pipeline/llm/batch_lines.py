@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from pipeline.llm.client import _Broken, read_completion
+from pipeline.llm.completions import read_completion
+from pipeline.llm.failures import Broken
 from pipeline.llm.journal import Reply
 
 URL: Final = "/v1/chat/completions"
@@ -189,7 +190,7 @@ def read_line(raw: bytes) -> Line | None:
     if line.response and status == 200 and not line.error:
         try:
             return Line(key, reply=read_completion(bytes(line.response.body)))
-        except _Broken:
+        except Broken:
             return Line(key)
     error = line.error or _error_in(line.response)
     code, message = str(error.code or ""), " ".join(str(error.message or "no reason given").split())[:300]

@@ -283,7 +283,6 @@ class BatchServer:
         if batch.status == "in_progress":
             self._move(batch, "finalizing")
             await asyncio.sleep(FINALIZING_S)
-        self._taken -= left
         end = "cancelled" if batch.status == "cancelling" else "expired" if left else "completed"
         self._move(batch, end)
 
@@ -348,13 +347,20 @@ class BatchServer:
                 counts.failed += answered is False
                 if answered is None:
                     left.add(request.custom_id)
+                if not answered:
+                    self._taken.discard(request.custom_id)
                 target: IO[bytes] = good if answered else bad
                 target.write(line)
-        for file in (output, errors):
-            file.bytes = self._path(file.id).stat().st_size
-        batch.output_file_id = output.id if output.bytes else None
-        batch.error_file_id = errors.id if errors.bytes else None
+        batch.output_file_id = self._close_file(output)
+        batch.error_file_id = self._close_file(errors)
         return left
+
+    def _close_file(self, file: _File) -> str | None:
+        """Return the id of a file that has been written, or remove it if nothing has."""
+        file.bytes = self._path(file.id).stat().st_size
+        if not file.bytes:
+            self._delete(file.id)
+        return file.id if file.bytes else None
 
     def _answer_one(self, batch: _Batch, request: _Request) -> tuple[bool | None, bytes]:
         """Return one request's line, and whether it is an answer, an error, or (None) neither by the batch's end."""

@@ -2,8 +2,8 @@
 
 Before a request is sent, the most that it can cost is committed to the journal as reserved; the reply, once it is
 committed, puts the true cost in its place in the same transaction. A request that was refused unprocessed gives its
-reservation back. One that timed out, was dropped, or was in flight at a kill may have been billed, and nobody will tell:
-it stays counted at its most, for good. So at any moment, and after any kill,
+reservation back. One that timed out, was dropped, or was in flight at a kill may have been billed, and nobody will
+tell: it stays counted at its most, for good. So at any moment, and after any kill,
 
     spent + reserved <= ceiling,   what was billed <= spent + reserved.
 
@@ -12,7 +12,7 @@ no bound: the next scene may be in another script. Nothing is lost by it, for a 
 others are in flight, and each of them leaves more room than it took. So a run stops within one request of its
 ceiling, a little slower towards the end, and never over it.
 
-The prices are those of the table; what a provider adds to its list prices (taxes, priority tiers, tools) is not in them.
+Prices are those of the table; what a provider adds to its list (taxes, priority tiers, tools) is not in them.
 """
 
 from __future__ import annotations
@@ -26,30 +26,13 @@ import openai
 
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.llm.journal import Journal, Reply
+from pipeline.llm.money import BILLIONTHS, NO_HOLD, Hold
 from pipeline.llm.prices import Price, cost_usd, find_price, worst_usd
 
-_BILLIONTHS = 1_000_000_000
 _ENDLESS = 2**62  # billionths of a dollar; a ceiling that nobody reaches, and far from the end of SQLite's integers
 
 # A gateway says these when it lost sight of the server behind it, which may have done the work.
 _OUTCOME_UNKNOWN = frozenset({408, 499, 502, 504, 520, 522, 524})
-
-# One statement: SQLite takes the write lock before it reads the sums, so no other process can come between.
-_RESERVE = (
-    "INSERT INTO reservations (key, worst) SELECT ?1, ?2 FROM sums WHERE spent + reserved + ?2 <= ?3 RETURNING id"
-)
-
-
-class Hold(msgspec.Struct, frozen=True, gc=False):
-    """One try's place under the ceiling."""
-
-    id: int | None
-    """Of the reservation; ``None`` where nothing is reserved, because nothing can be billed or no price is known."""
-    worst: int
-    """The most that it can cost, in billionths of a dollar."""
-
-
-_NO_HOLD = Hold(None, 0)
 
 
 class Sums(msgspec.Struct, frozen=True):
@@ -92,12 +75,12 @@ class Budget:
             raise PipelineError(f"--max-cost: no price for model {model!r}; pass --prices FILE with its price")
         self._journal = journal
         self._max_usd = max_usd
-        self._ceiling = _ENDLESS if max_usd is None else int(max_usd * _BILLIONTHS)
+        self._ceiling = _ENDLESS if max_usd is None else int(max_usd * BILLIONTHS)
         self._batch = batch
-        self._flying = 0
+        self._flying: set[int] = set()
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
-        if self.price is not None:
+        if self.price is not None and not self.price.is_free:
             _price_earlier_replies(journal, prices, self.price)
 
     async def admit(self, key: bytes, body_bytes: int, max_tokens: int | None) -> Hold:
@@ -131,17 +114,12 @@ class Budget:
         """
         worst = self._worst(body_bytes, max_tokens)
         if not worst:
-            return _NO_HOLD
-        rows = self._journal.query(_RESERVE, key, worst, self._ceiling)
-        if not rows:
-            return None
-        self._flying += 1
-        return Hold(rows[0][0], worst)
-
-    def find(self, key: bytes) -> Hold | None:
-        """Return the oldest leave of this request that was not given back, by whichever process it was taken."""
-        rows = self._journal.query("SELECT id, worst FROM reservations WHERE key = ? ORDER BY id LIMIT 1", key)
-        return Hold(*rows[0]) if rows else None
+            return NO_HOLD
+        with self._journal.transaction():
+            hold = self._journal.money.reserve(key, worst, self._ceiling)
+        if hold and hold.id:
+            self._flying.add(hold.id)
+        return hold
 
     def keep(self, hold: Hold, key: bytes, sample: str, reply: Reply) -> Reply:
         """Commit a reply with its true cost in place of what was reserved, and return it with its cost.
@@ -151,21 +129,22 @@ class Budget:
                 disk is full.
         """
         cost = self._cost(reply, hold)
-        priced = reply if cost is None else msgspec.structs.replace(reply, cost_usd=cost / _BILLIONTHS)
-        self._journal.keep(key, sample, priced, hold.id)
+        priced = reply if cost is None else msgspec.structs.replace(reply, cost_usd=cost / BILLIONTHS)
+        self._journal.keep(key, sample, priced, hold)
         self._land(hold)
         if hold.id is not None and cost is not None and cost > hold.worst and self._max_usd is not None:
             raise RunStopped(
-                f"--max-cost: the server counted {reply.prompt_tokens:,} + {reply.completion_tokens:,} tokens, more than"
-                " the request's bytes and its bound on the reply allow; run without --max-cost on this server"
+                f"--max-cost: the server counted {reply.prompt_tokens:,} + {reply.completion_tokens:,} tokens, more"
+                " than the request's bytes and its bound on the reply allow; run without --max-cost on this server"
             )
         return priced
 
     def release(self, hold: Hold) -> None:
         """Give back what was reserved for a request that was not billed."""
         if hold.id is not None:
-            with self._journal.transaction() as db:
-                db.execute("DELETE FROM reservations WHERE id = ?", (hold.id,))
+            with self._journal.transaction():
+                self._journal.money.settle(hold, 0)
+            self._journal.money.settled(hold, 0)
         self._land(hold)
 
     def lose(self, hold: Hold) -> None:
@@ -185,7 +164,7 @@ class Budget:
 
     def _land(self, hold: Hold) -> None:
         if hold.id is not None:
-            self._flying -= 1
+            self._flying.discard(hold.id)
             self._freed.set()
 
     def _worst(self, body_bytes: int, max_tokens: int | None) -> int:
@@ -210,7 +189,7 @@ class Budget:
     def _used_up(self, body_bytes: int, max_tokens: int | None) -> RunStopped:
         sums = self.sums()
         unanswered = f" and {_dollars(sums.reserved)} held for requests without an answer" if sums.reserved else ""
-        next_one = _dollars(self._worst(body_bytes, max_tokens) / _BILLIONTHS)
+        next_one = _dollars(self._worst(body_bytes, max_tokens) / BILLIONTHS)
         return RunStopped(
             f"--max-cost {self._max_usd:g} is reached: {_dollars(sums.spent)} spent{unanswered}, the next request may"
             f" cost {next_one}; all replies are kept, run again with a higher --max-cost to go on"
@@ -234,24 +213,26 @@ def may_be_billed(error: BaseException) -> bool:
 
 def read_sums(journal: Journal) -> Sums:
     """Return what a journal has counted so far."""
-    ((spent, reserved),) = journal.query("SELECT spent, reserved FROM sums")
-    return Sums(spent / _BILLIONTHS, reserved / _BILLIONTHS)
+    spent, reserved = journal.money.read()
+    return Sums(spent / BILLIONTHS, reserved / BILLIONTHS)
 
 
 def _price_earlier_replies(journal: Journal, prices: dict[str, Price], price: Price) -> None:
     """Give a cost to replies that were kept while their price was not known; by this run's price if need be."""
+    unpriced = "SELECT key, model, prompt_tokens, cached_tokens, completion_tokens FROM replies WHERE cost_usd IS NULL"
+    total = 0
     with journal.transaction() as db:
-        unpriced = (
-            "SELECT key, model, prompt_tokens, cached_tokens, completion_tokens FROM replies WHERE cost_usd IS NULL"
-        )
         for key, model, *tokens in db.execute(unpriced).fetchall():
             cost = _count(cost_usd(find_price(prices, model) or price, *tokens))
-            db.execute("UPDATE replies SET cost_usd = ? WHERE key = ?", (cost / _BILLIONTHS, key))
+            db.execute("UPDATE replies SET cost_usd = ? WHERE key = ?", (cost / BILLIONTHS, key))
+            total += cost
+        journal.money.settle(NO_HOLD, total)
+    journal.money.settled(NO_HOLD, total)
 
 
 def _count(usd: float) -> int:
-    """Return dollars as whole billionths, upwards; what floating point adds at the sixteenth digit is not a billionth."""
-    return math.ceil(usd * _BILLIONTHS - 1e-4)
+    """Return dollars as whole billionths, upwards, but not for what floating point adds at the sixteenth digit."""
+    return math.ceil(usd * BILLIONTHS - 1e-4)
 
 
 def _dollars(usd: float) -> str:

@@ -1,7 +1,6 @@
 """How many requests a server serves well at once, judged from how it answered the last few hundred.
 
-Requests are counted in windows, each at one limit. Short replies come back first, so a window closes when nine in ten
-of the requests sent first in it have settled, rather than after a time. Two things speak against a limit:
+Requests are counted in windows, each under one limit. Two things speak against a limit:
 
 - **Refusals that rise with load.** Their share tells how far the limit is above the ceiling. A cut is believed only if
   it lowers the share: if it does not, refusals are luck, and the limit comes back.
@@ -14,18 +13,20 @@ Nothing here waits or reads a clock.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 
+from pipeline.llm.windows import ENOUGH, Window
+
 WORTHWHILE = 0.08  # of the throughput that a step would bring without queueing; at 0.1, 10 % could be lost for good
-ENOUGH = 400  # latencies in a window: the mean of replies whose length varies threefold is then known to 1.5 %
+ANSWERS_A_REST = 4  # until a refused request's place is used again: a full server is asked in vain less often
 SMALLEST_WINDOW = 16
 SURE = 1.5  # standard errors; a wrong verdict is reversed by the next probe
 SUSPICION = 4.6  # log-likelihood: 100 times as likely refused for load as by luck
 LUCK = 0.05  # share of refusals that says nothing by itself
-HOPELESS = 0.35  # a share of refusals that nobody takes for luck
+HOPELESS = 0.25  # a share of refusals that nobody takes for luck
 GENTLE, BOLD = 1 / 16, 1 / 2  # steps up, as shares of the limit: where refusals threaten, and where only queueing does
-FIRST_PATIENCE, LONGEST_PATIENCE = 3.0, 10.0  # round trips from a probe that failed to the next
+FIRST_PATIENCE, LONGEST_PATIENCE = 3.0, 8.0  # round trips from a probe that failed to the next
+ANSWERS_A_PROBE = 64  # between probes that fail, where a round trip brings only a few answers
 FIRST_SENT = 8  # their latency stands for an idle server's
 
 
@@ -37,61 +38,6 @@ class Phase(Enum):
     UP = "more"
     DOWN = "less"
     CHECK = "whether a cut helped"
-
-
-@dataclass(slots=True, eq=False)
-class Window:
-    """Requests sent under one limit, and what came of them."""
-
-    limit: int
-    quota: int
-    """Those to be marked: sent while the limit was in use, and waited for."""
-    sent: int = 0
-    refused: int = 0
-    failed: int = 0
-    marked: int = 0
-    settled: int = 0
-    """Those of ``marked``."""
-    count: int = 0
-    """Latencies measured; of marked requests only."""
-    loads: float = 0
-    latencies: float = 0
-    squares: float = 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Tell whether enough of the marked have settled; one in ten may hang."""
-        return self.settled >= self.quota - max(1, self.quota // 10)
-
-    @property
-    def share(self) -> float:
-        """Return the share of requests refused."""
-        return self.refused / self.sent if self.sent else 0.0
-
-    @property
-    def mean(self) -> float:
-        """Return the mean latency in seconds; there must be one."""
-        return self.latencies / self.count
-
-    @property
-    def throughput(self) -> float:
-        """Return good answers a second, as Little's law has it; there must be a latency."""
-        return self.loads / max(self.latencies, 1e-9)
-
-    @property
-    def error(self) -> float:
-        """Return the standard error of the mean latency, relative to it; never quite 0."""
-        mean = max(self.mean, 1e-9)
-        variance = max(0.0, self.squares / self.count - mean * mean)
-        return 0.005 + math.sqrt(variance / self.count) / mean
-
-    def add(self, other: Window) -> None:
-        """Take another window of the same limit in; the older half of too many counts half."""
-        if self.count > ENOUGH:
-            for name in ("sent", "refused", "loads", "latencies", "squares", "count"):
-                setattr(self, name, getattr(self, name) / 2)
-        for name in ("sent", "refused", "loads", "latencies", "squares", "count"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
 class Capacity:
@@ -112,9 +58,10 @@ class Capacity:
         self._step = BOLD
         self._patience = FIRST_PATIENCE
         self._probe_at = 0.0
+        self._in_flight = 0  # after the last refusal: those that the server took, or has yet to refuse
         self._luck = 0.0  # share of refusals that a lower load did not lower
         self._first_sent = 0
-        self._idle_latencies: list[float] = []
+        self._idle_s = 0.0  # latency of an idle server, roughly
         self._cut: Window | None = None  # the window that was cut; its late refusals deepen the cut
         self._uncut = self.limit
         self._window = self._known = self._open()
@@ -139,9 +86,10 @@ class Capacity:
         window.marked += 1
         return window, True
 
-    def is_current(self, window: Window) -> bool:
-        """Tell whether a window is still open: news of older ones changes little."""
-        return window is self._window
+    @property
+    def allowed(self) -> int:
+        """Return how many requests may be in flight now, at least 1: the limit without the places that rest."""
+        return max(1, self.limit - self._window.resting)
 
     def answered(self, window: Window, marked: bool, load: int, latency_s: float, now: float, in_flight: int) -> None:
         """Take a good answer.
@@ -163,19 +111,25 @@ class Capacity:
             window.settled += 1
         if window is not self._window:
             return
+        if window.resting:
+            window.rested = (window.rested + 1) % ANSWERS_A_REST
+            window.resting -= window.rested == 0
         if self._phase is Phase.START:
             self._accelerate(now, in_flight)
         elif window.is_closed:
             self._judge(now)
 
-    def refused(self, window: Window, marked: bool, now: float) -> None:
-        """Take a 429."""
+    def refused(self, window: Window, marked: bool, now: float, in_flight: int) -> None:
+        """Take a 429; ``in_flight`` is after it."""
+        self._in_flight = in_flight
         window.refused += 1
         window.settled += marked
-        if window is self._cut:
+        if window is self._cut and self._phase is Phase.CHECK:
             self.limit = min(self.limit, self._shrunk(window))
         if window is not self._window:
             return
+        if window.refused > 1.5 * self._luck * window.sent and window.resting < self.limit - 1:
+            window.resting += 1
         if self._is_suspicious():
             self._cut_limit(now) if self._phase is not Phase.UP else self._end_refused_probe(now)
         elif self._phase is not Phase.START and window.is_closed:
@@ -203,15 +157,14 @@ class Capacity:
     def _accelerate(self, now: float, in_flight: int) -> None:
         """Let every answer bring 3 more until latency doubts it: a blind doubling would cost a large run 2 %."""
         window = self._window
-        idle = window.mean if window.count else self.latency_s
-        if window.count >= FIRST_SENT // 2 and self.latency_s > 1.6 * idle:
+        self._idle_s = window.mean if window.count else self.latency_s
+        if window.count >= FIRST_SENT // 2 and self.latency_s > 1.6 * self._idle_s:
             self._settle(self.limit, now, "slow start ended: latency")
             self._direction = Phase.DOWN
         elif in_flight * 2 >= self.limit:
             self.limit = min(self._most, self.limit + 3)
             if self.limit == self._most:
                 self._settle(self.limit, now, "as many as allowed")
-                self._known = window  # stands for an idle server until the first window here closes
                 self._direction = None
 
     # ── verdicts ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,8 +203,9 @@ class Capacity:
 
     def _shrunk(self, window: Window) -> int:
         # A small share is doubled: the check that follows must be able to see it fall.
-        depth = max(window.share, min(0.15, 2 * window.share))
-        return max(1, min(window.limit - 1, int(window.limit * (1 - depth))))
+        depth = max(window.excess, min(0.06, 2 * window.excess))
+        taken = min(self._in_flight, window.limit // 2)  # retries in a storm are refused many times over
+        return max(1, taken, min(window.limit - 1, int(window.limit * (1 - depth))))
 
     def _judge_cut(self, now: float) -> None:
         assert self._cut is not None
@@ -271,8 +225,10 @@ class Capacity:
 
     def _rest_or_probe(self, now: float) -> None:
         window, known = self._window, self._known
-        is_first = known.limit != window.limit or not known.count
+        is_first = known is window or known.limit != window.limit or not known.count
         drift = window.mean / known.mean if window.count and known.count else 1.0
+        if is_first and window.count and self._idle_s and self._direction is None:
+            drift = window.mean / self._idle_s  # nothing but what is allowed has ended the growth
         if is_first or not 0.8 < drift < 1.25:
             self._known = window
             if drift > 1.25:
@@ -298,7 +254,8 @@ class Capacity:
             self.limit = min(self._most, self._home + max(1, int(self._home * self._step)))
             self._go(Phase.UP, "growth")
         elif self._home > 1:
-            self.limit = max(1, int(self._home / (1 + BOLD)))
+            is_long = self._idle_s and self.latency_s > 4 * self._idle_s  # a long queue takes long to drain
+            self.limit = max(1, int(self._home / (3 if is_long else 1 + BOLD)))
             self._go(Phase.DOWN, "probe: less")
         else:
             self._direction = Phase.UP
@@ -307,7 +264,8 @@ class Capacity:
     def _judge_more(self, now: float) -> None:
         window = self._window
         rise = 1 - self._home / window.limit
-        if window.refused >= 2 and window.share > self._luck + max(0.01, rise / 2):
+        noise = math.sqrt(self._luck / max(1, window.sent))
+        if window.refused >= 2 and window.share > self._luck + noise + max(0.01, rise / 2):
             self._end_refused_probe(now)
             return
         verdict = self._is_worthwhile(window, self._known)
@@ -322,8 +280,8 @@ class Capacity:
 
     def _end_refused_probe(self, now: float) -> None:
         window = self._window
-        fits = int(window.limit * (1 - max(0.0, window.share - self._luck)))
-        self._home = max(self._home, min(fits, window.limit - 1))
+        fits = int(window.limit * (1 - max(0.0, window.excess - self._luck)))
+        self._home = max(self._home, min(fits, window.limit - 1, self._in_flight))
         self._fail(now, Phase.UP, "growth ended: 429s")
         self._step = GENTLE
 
@@ -343,10 +301,10 @@ class Capacity:
         ratio = math.log(higher.limit / lower.limit)
         gain = math.log(higher.throughput / lower.throughput) - WORTHWHILE * ratio
         doubt = SURE * math.hypot(higher.error, lower.error)
+        if ratio < math.log(1 + BOLD) * 0.6:  # a small step drowns in noise; larger ones follow if it is taken
+            return gain > -2 * doubt
         if abs(gain) > doubt or self._window.count >= ENOUGH:
             return gain > 0
-        if ratio < math.log(1 + BOLD) * 0.6:  # a small step cannot be told from noise; larger ones follow
-            return True
         return None
 
     # ── moving ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -381,7 +339,7 @@ class Capacity:
         self._go(Phase.STEADY, why)
         self._direction = following if following is Phase.DOWN or self._home < self._most else None
         self._probe_at = now + self._patience * self.latency_s
-        self._patience = min(LONGEST_PATIENCE, 2 * self._patience)
+        self._patience = min(max(LONGEST_PATIENCE, ANSWERS_A_PROBE / self._home), 2 * self._patience)
 
     def _extend(self) -> None:
         self._window.quota += max(SMALLEST_WINDOW, self._window.limit)

@@ -1,19 +1,16 @@
 """One question to the model: from the journal if it was ever paid for, else over the OpenAI protocol.
 
-The body is built as bytes and posted as bytes (``wire.py``). One layer retries, ours: a request waits for its next try
-without holding a place among those in flight.
+One layer retries, ours: a request waits for its next try without holding a place among those in flight.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import random
-import re
+import logging
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -22,28 +19,33 @@ import openai
 import tenacity
 
 from pipeline.errors import RunStopped
-from pipeline.llm.dialect import Dialect
+from pipeline.llm.bodies import Bodies, Body, Question
+from pipeline.llm.budget import Budget
+from pipeline.llm.completions import read_completion
+from pipeline.llm.dialect import Dialect, Refusal
+from pipeline.llm.failures import (
+    FAILURES,
+    NO_MONEY,
+    Broken,
+    is_busy,
+    is_filter,
+    is_too_long,
+    may_pass,
+    message_of,
+    name_of,
+    pause_s,
+    retry_after_s,
+)
 from pipeline.llm.journal import Journal, Reply
-from pipeline.llm.wire import Wire
-from pipeline.prompting.render import Prompt, encode_messages
-from pipeline.prompting.replies import reply_schema
-from pipeline.records import Message
+from pipeline.llm.pacing import Pacing, Place
+from pipeline.llm.wire import Sender
 
-TRIES = 8  # a request that fails this often while others succeed is poison: with the pauses below, about 2 minutes
-FIRST_CONTACT_TRIES = 4  # nobody ever answered: a wrong address rather than a bad moment; about 5 s
-LONGEST_PAUSE_S = 60.0
+TRIES = 10  # a request that fails this often while others succeed is poison: with the pauses, about 2 minutes
+FIRST_CONTACT_TRIES = 5  # nobody ever answered: a wrong address rather than a bad moment; about 4 s
+A_FEW = 8  # requests that fail beside each other while nobody is answered; more are a server that is down
+USUAL_REPLY_TOKENS = 300  # until replies have told better
 
-
-class Question(msgspec.Struct, frozen=True):
-    """What to ask: a kind's prompt, and what follows its static part."""
-
-    sample: str
-    """Id of the sample it is for."""
-    prompt: Prompt
-    following: list[Message]
-    """The scene, and on a second attempt the reply that could not be read and why."""
-    seed: int
-    """Sent where the server knows seeds, and part of the key in any case: two samples of one scene are two requests."""
+log = logging.getLogger(__name__)
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -66,14 +68,22 @@ class Tally(msgspec.Struct):
     cached_tokens: int = 0
     """Those of the prompt's tokens that the server's prefix cache served."""
     completion_tokens: int = 0
+    cost_usd: float = 0
+    """Of all replies whose price was known."""
+    failures: Counter[str] = msgspec.field(default_factory=Counter)
+    """Tries that failed, by what went wrong."""
+    latencies_s: deque[float] = msgspec.field(default_factory=lambda: deque(maxlen=10_000))
+    """Of good answers, the latest last; whoever watches may empty it."""
 
     def count(self, answered: Answered) -> Answered:
         """Count a reply, and hand it on."""
+        reply = answered.reply
         self.sent += answered.paid_now
         self.kept += not answered.paid_now
-        self.prompt_tokens += answered.reply.prompt_tokens
-        self.cached_tokens += answered.reply.cached_tokens
-        self.completion_tokens += answered.reply.completion_tokens
+        self.prompt_tokens += reply.prompt_tokens
+        self.cached_tokens += reply.cached_tokens
+        self.completion_tokens += reply.completion_tokens
+        self.cost_usd += reply.cost_usd or 0
         return answered
 
 
@@ -86,12 +96,8 @@ class Refused(Exception):
         """Short and countable: ``content filter``, ``context too long``, ``bad request``, ``unavailable``."""
 
 
-class _Broken(Exception):
-    """Status 200 around something that is no completion. Proxies do this when the server behind them falls over."""
-
-    def __init__(self, message: str, status: int = 502) -> None:
-        super().__init__(message)
-        self.status_code = status
+class _FailsAlways(Exception):
+    """The server has never answered anything but failures that will not pass by themselves."""
 
 
 class Client:
@@ -100,14 +106,13 @@ class Client:
     def __init__(
         self,
         journal: Journal,
+        wire: Sender,
+        pacing: Pacing,
+        budget: Budget,
         model: str,
         *,
-        base_url: str | None,
-        api_key: str,
         schema: bool = True,
         options: Mapping[str, Any] | None = None,
-        concurrency: int = 64,
-        timeout_s: float = 180,
         give_up_s: float = 300,
         known_as: str | None = None,
         say: Callable[[str], None] = lambda line: None,
@@ -115,42 +120,52 @@ class Client:
         """Prepare a client; nothing is sent yet.
 
         Args:
-            journal: Where replies are looked up and kept.
+            journal: Where replies are looked up.
+            wire: Sends.
+            pacing: Says when.
+            budget: Says whether, and keeps replies with their cost.
             model: As the server knows it.
-            base_url: ``http://host:port/v1``; OpenAI's own if ``None``.
-            api_key: Sent as a bearer token.
             schema: Whether to try ``response_format`` with the reply's JSON schema.
             options: Sampling options that override those of ``kind.toml``; ``None`` as a value leaves a field out.
-            concurrency: Most requests in flight.
-            timeout_s: A request without an answer for so long has failed; it is tried again.
             give_up_s: If no request has been answered for so long, the run stops.
-            known_as: Name under which the journal remembers what the server takes; ``base_url`` if not given.
+            known_as: Name under which the journal remembers what the server takes; its address if not given.
             say: Takes a line for people.
         """
         self.model = model
+        self.pacing = pacing
         self.tally = Tally()
+        self.bodies = Bodies(model, options or {})
         self._journal = journal
-        self._options = dict(options or {})
-        self._in_flight = asyncio.Semaphore(concurrency)
+        self._wire = wire
+        self._budget = budget
         self._give_up_s = give_up_s
         self._say = say
-        client = openai.AsyncOpenAI(
-            api_key=api_key, base_url=base_url, max_retries=0, http_client=openai.DefaultAioHttpClient()
-        )
-        self.url = str(client.base_url).rstrip("/")
-        self._wire = Wire(client, concurrency, timeout_s)
-        self._note = f"dialect of {known_as or self.url} {model} schema={schema}"
+        self._note = f"dialects of {known_as or wire.url} {model} schema={schema}"
         remembered = journal.note(self._note)
-        self.dialect = msgspec.json.decode(remembered, type=Dialect) if remembered else Dialect(schema=schema)
+        self._dialects = msgspec.json.decode(remembered, type=list[Dialect]) if remembered else [Dialect(schema=schema)]
+        self._noted = self._dialects[-1]
+        self._failing: set[bytes] = set()
         self._ever_reached = False
         self._ever_answered = False
         self._last_answer = time.monotonic()
-        self._stopping = asyncio.Event()
-        self._heads: dict[tuple[str, Dialect], bytes] = {}
+        self.stopping = asyncio.Event()
+
+    @property
+    def dialect(self) -> Dialect:
+        """What the server is found to take."""
+        return self._dialects[-1]
+
+    def find(self, question: Question) -> Answered | None:
+        """Return the reply that the journal has to a question, in whichever dialect it was asked."""
+        for dialect in reversed(self._dialects):
+            key = self.bodies.build(question, dialect).key
+            if kept := self._journal.find(key):
+                return Answered(key, kept, paid_now=False)
+        return None
 
     def stop(self) -> None:
         """Send nothing more; what is in flight may still be answered, and is kept."""
-        self._stopping.set()
+        self.stopping.set()
 
     async def __aenter__(self) -> Client:
         await self._wire.__aenter__()
@@ -166,52 +181,39 @@ class Client:
 
         Raises:
             Refused: The server will not answer this question.
-            RunStopped: The server will not answer any.
+            RunStopped: The server will not answer any, or the budget is used up.
         """
+        if kept := self.find(question):
+            return self.tally.count(kept)
         while True:
             dialect = self.dialect
-            body = self._body(question, dialect)
-            key = hashlib.sha256(b"%d\0%b" % (question.seed, body)).digest()
-            if kept := self._journal.find(key):
-                return self.tally.count(Answered(key, kept, paid_now=False))
+            body = self.bodies.build(question, dialect)
             try:
-                reply = await self._send_until_answered(body)
+                reply = await self._send_until_answered(question.sample, body)
             except openai.APIStatusError as error:
-                self._adapt_or_refuse(error, dialect, question)
-                continue
-            self._journal.keep(key, question.sample, reply)
-            return self.tally.count(Answered(key, reply, paid_now=True))
+                self._adapt_or_refuse(error, dialect, question, body)
+            except _FailsAlways as error:
+                if not dialect.schema:
+                    raise RunStopped(str(error)) from error
+                self._adopt(msgspec.structs.replace(dialect, schema=False), dialect)
+            else:
+                self._remember(dialect)
+                return self.tally.count(Answered(body.key, reply, paid_now=True))
 
-    # ── the body ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _adopt(self, following: Dialect, dialect: Dialect) -> None:
+        if self.dialect == dialect:  # else somebody in flight beside us has learnt something already
+            self._dialects.append(following)
+            self._say(f"the server {following.difference(dialect)}")
 
-    def _body(self, question: Question, dialect: Dialect) -> bytes:
-        seed = b"" if "seed" in {*dialect.without, *self._options} else b',"seed":%d' % question.seed
-        messages = encode_messages(question.prompt, question.following)
-        known_by = (question.prompt.kind.name, dialect)
-        if known_by not in self._heads:
-            self._heads[known_by] = self._build_head(question.prompt, dialect)
-        return b'%b%b,"messages":%b}' % (self._heads[known_by], seed, messages)
-
-    def _build_head(self, prompt: Prompt, dialect: Dialect) -> bytes:
-        """Return all fields that are the same for all scenes of a kind, without the closing brace."""
-        fields = {"model": self.model} | self._sampling(prompt, dialect)
-        if dialect.schema and "response_format" not in self._options:
-            name = re.sub(r"[^A-Za-z0-9_-]", "_", prompt.kind.name)[:64]
-            schema = {"name": name, "strict": True, "schema": reply_schema(prompt.kind.file.shape)}
-            fields["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return msgspec.json.encode(fields)[:-1]
-
-    def _sampling(self, prompt: Prompt, dialect: Dialect) -> dict[str, Any]:
-        file = prompt.kind.file
-        fields = {"temperature": file.temperature, "max_tokens": file.max_tokens} | self._options
-        if "max_completion_tokens" in self._options or not dialect.max_tokens:
-            bound = fields.pop("max_tokens")
-            fields.setdefault("max_completion_tokens", bound)
-        return {name: value for name, value in fields.items() if value is not None and name not in dialect.without}
+    def _remember(self, dialect: Dialect) -> None:
+        """Leave a note of what was learnt, now that an answer has proved it."""
+        if dialect != self._noted and dialect == self.dialect:
+            self._journal.leave_note(self._note, msgspec.json.encode(self._dialects).decode())
+            self._noted = dialect
 
     # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _send_until_answered(self, body: bytes) -> Reply:
+    async def _send_until_answered(self, sample: str, body: Body) -> Reply:
         """Send, and send again while the failure may pass by itself.
 
         Raises:
@@ -219,234 +221,174 @@ class Client:
             Refused: It keeps failing while others are answered.
             RunStopped: Nobody is answered any more.
         """
-        began = time.monotonic()
+        began, failed_tries = time.monotonic(), 1
         try:
-            return await self._send(body)
-        except _FAILURES as error:
+            return await self._send(sample, body)
+        except FAILURES as error:
             failure: Exception | None = error
         # Nearly all requests end above; only one that failed pays for the machinery of trying again.
+        was_refused = self._was_refused(body)
 
         async def send_again() -> Reply:
-            nonlocal failure
+            nonlocal failure, failed_tries
             if failure:  # the first of the tries is the one that has failed already
                 failed, failure = failure, None
                 raise failed
-            return await self._send(body)
+            try:
+                return await self._send(sample, body)
+            except FAILURES as error:
+                failed_tries += not is_busy(error)
+                raise
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(may_pass),
             wait=pause_s,
-            stop=lambda state: self._is_hopeless(state, began),
+            stop=lambda state: self._is_hopeless(state, began, failed_tries, was_refused),
             sleep=self._pause,
             reraise=True,
         )
+        self._failing.add(body.key)
         try:
             return await retrying(send_again)
-        except _FAILURES as error:
+        except FAILURES as error:
             if not may_pass(error):
                 raise
-            self._explain_failure(error)
+            self._explain_failure(error, body, was_refused)
+        finally:
+            self._failing.discard(body.key)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self.stopping.wait(), seconds)
 
-    async def _send(self, body: bytes) -> Reply:
-        async with self._in_flight:
-            if self._stopping.is_set():
-                raise RunStopped("stopped before it was sent")
-            body = await self._wire.post(body)
-        self._ever_reached = True
-        reply = read_completion(body)
-        self._ever_answered = True
-        self._last_answer = time.monotonic()
+    async def _send(self, sample: str, body: Body) -> Reply:
+        """Send once, and keep the reply before anything else happens to it."""
+        hold = await self._budget.admit(body.key, len(body.content), body.most_tokens)
+        try:
+            place = await self.pacing.place(self._guess_tokens(body))
+            try:
+                if self.stopping.is_set():
+                    raise RunStopped("stopped before it was sent")
+            except RunStopped:
+                self.pacing.withdrawn(place)
+                raise
+        except BaseException:
+            self._budget.release(hold)
+            raise
+        try:
+            reply = read_completion(await self._wire.post(body.content))
+        except FAILURES as error:
+            self._give_back(place, error)
+            self._budget.settle_failure(hold, error)
+            self.tally.failures[name_of(error)] += 1
+            log.info("%s: %s", sample, name_of(error))
+            raise
+        except BaseException:  # cancelled: it may well have been answered, and billed
+            self.pacing.withdrawn(place)
+            self._budget.lose(hold)
+            raise
+        self._ever_reached = self._ever_answered = True
+        try:
+            reply = self._budget.keep(hold, body.key, sample, reply)
+        finally:
+            self.pacing.answered(place, reply.prompt_tokens + reply.completion_tokens)
+        now = time.monotonic()
+        self.tally.latencies_s.append(now - place.began)
+        self._last_answer = now
         return reply
 
-    def _is_hopeless(self, state: tenacity.RetryCallState, began: float) -> bool:
+    def _give_back(self, place: Place, error: Exception) -> None:
+        status = getattr(error, "status_code", None)
+        if status == 429 and may_pass(error):
+            self.pacing.refused(place, retry_after_s(error))
+        elif may_pass(error):
+            self.pacing.failed(place)
+        else:
+            self.pacing.withdrawn(place)
+
+    def _guess_tokens(self, body: Body) -> int:
+        known = self.tally.sent + self.tally.kept
+        reply = self.tally.completion_tokens / known if known else USUAL_REPLY_TOKENS
+        return len(body.content) // 4 + round(reply)
+
+    # ── failures ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_hopeless(self, state: tenacity.RetryCallState, began: float, failed_tries: int, was_refused: bool) -> bool:
         error = state.outcome.exception() if state.outcome else None
         self._ever_reached = self._ever_reached or not isinstance(error, openai.APIConnectionError)
-        # Statuses 502 to 504 are a server that is still starting; 500 is a request that it cannot serve.
-        unusable = not self._ever_reached or getattr(error, "status_code", None) == 500
-        if unusable and not self._ever_answered and state.attempt_number >= FIRST_CONTACT_TRIES:
+        if not self._ever_answered and failed_tries >= FIRST_CONTACT_TRIES and self._is_unusable(error):
             return True
         if (retry_after_s(error) or 0) > self._give_up_s or self._is_dead():
             return True
-        return state.attempt_number >= TRIES and self._last_answer > began
+        others_do_well = self._last_answer > began or (self._ever_answered and len(self._failing) <= A_FEW)
+        return failed_tries >= TRIES and (others_do_well or was_refused)
+
+    def _is_unusable(self, error: BaseException | None) -> bool:
+        # Statuses 502 to 504 are a server that is still starting; 500 is a request that it cannot serve.
+        return not self._ever_reached or isinstance(error, Broken) or getattr(error, "status_code", None) == 500
 
     def _is_dead(self) -> bool:
         return time.monotonic() - self._last_answer > self._give_up_s
 
-    def _explain_failure(self, error: Exception) -> NoReturn:
-        what = f"{type(error).__name__}: {_message(error)}"
-        if not self._ever_reached:
-            raise RunStopped(
-                f"no server answers at {self.url} ({_message(error)}); start it, or pass --base-url"
-            ) from error
+    def _explain_failure(self, error: Exception, body: Body, was_refused: bool) -> NoReturn:
+        url, told = self._wire.url, message_of(error)
+        what = f"{name_of(error)}: {told}"
         asked = retry_after_s(error) or 0
         if asked > self._give_up_s:
-            raise RunStopped(f"{self.url} asks to wait {asked:.0f} s ({what}); run again then to go on") from error
-        if not self._ever_answered and not self._is_dead():
-            raise RunStopped(f"{self.url} fails at every request ({what}); see its log, or check --model") from error
-        if not self._is_dead():
+            raise RunStopped(f"{url} asks to wait {asked:.0f} s ({what}); run again then to go on") from error
+        if not self._ever_answered and self._is_unusable(error) and not was_refused:
+            if isinstance(error, openai.APITimeoutError):
+                raise RunStopped(
+                    f"{url} does not answer in time ({told}); raise --timeout, or check --base-url"
+                ) from error
+            if not self._ever_reached:
+                raise RunStopped(f"no server answers at {url} ({told}); start it, or pass --base-url") from error
+            raise _FailsAlways(f"{url} fails at every request ({what}); see its log, or check --base-url and --model")
+        if was_refused or not self._is_dead():
+            self._note_refusal(body)
             raise Refused("unavailable", what) from error
         raise RunStopped(
-            f"{self.url} has answered nothing for {self._give_up_s:.0f} s ({what}); run again to go on"
+            f"{url} has answered nothing for {self._give_up_s:.0f} s ({what}); run again to go on"
         ) from error
 
-    # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _adapt_or_refuse(self, error: openai.APIStatusError, dialect: Dialect, question: Question) -> None:
+    def _adapt_or_refuse(self, error: openai.APIStatusError, dialect: Dialect, question: Question, body: Body) -> None:
         """Change the dialect so that the same question can be asked again, or raise what this refusal means."""
-        message, code = _message(error), str(error.code or "")
-        if error.status_code in (401, 403) and not _is_filter(code, message):
-            raise RunStopped(f"{self.url} refuses the key ({error.status_code}: {message}); set OPENAI_API_KEY")
-        if error.status_code == 402 or code in _NO_MONEY:
-            raise RunStopped(f"{self.url}: the account's quota is used up ({message}); run again to go on")
+        url, message, code = self._wire.url, message_of(error), str(error.code or "")
+        if error.status_code in (401, 403) and not is_filter(code, message):
+            raise RunStopped(f"{url} refuses the key ({error.status_code}: {message}); set OPENAI_API_KEY")
+        if error.status_code == 402 or code in NO_MONEY:
+            raise RunStopped(f"{url}: the account's quota is used up ({message}); run again to go on")
         if error.status_code == 404:
-            raise RunStopped(f"{self.url} knows no model {self.model!r} ({message}); check --model and --base-url")
-        if _is_filter(code, message):
+            raise RunStopped(
+                f"{url} knows no model {self.model!r}, or no such address ({message}); check --model, and --base-url, "
+                "which mostly ends in /v1"
+            )
+        if is_filter(code, message):
             raise Refused("content filter", message) from error
-        if _is_too_long(error.status_code, code, message):
+        if is_too_long(error.status_code, code, message):
             raise Refused("context too long", message) from error
         if self.dialect != dialect:  # somebody in flight beside us has learnt it already
             return
-        fields = [*self._sampling(question.prompt, dialect), "seed"]
-        following = dialect.after_refusal(message, error.param, fields)
-        if following is None and dialect.schema and not self._ever_answered:
+        fields = [*self.bodies.sampling(question.prompt, dialect), "seed"]
+        refusal = Refusal(message, code, error.param)
+        known = self._ever_answered or self._was_refused(body)
+        following = dialect.after_refusal(refusal, fields, sure=known)
+        if following is None and dialect.schema and not known:
             # A server that chokes on the schema without saying so: try once without before believing the refusal.
             following = msgspec.structs.replace(dialect, schema=False)
-        if following is None and not self._ever_answered:
-            raise RunStopped(f"{self.url} refuses the request ({error.status_code}: {message})")
+        if following is None and not known:
+            raise RunStopped(f"{url} refuses the request ({error.status_code}: {message})")
         if following is None:
+            self._note_refusal(body)
             raise Refused("bad request", f"{error.status_code}: {message}") from error
-        self.dialect = following
-        self._journal.leave_note(self._note, msgspec.json.encode(following).decode())
-        self._say(f"the server {following.difference(dialect)}")
+        self._adopt(following, dialect)
 
+    def _was_refused(self, body: Body) -> bool:
+        """Tell whether this very request was refused before, among others that were answered.
 
-_FAILURES = (openai.APIConnectionError, openai.APIStatusError, _Broken)
-_NO_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
-_PASSING = frozenset({408, 409, 425, 429})
+        Then its refusal says nothing against the rest, even if nothing else is left to ask.
+        """
+        return self._journal.note(f"refused {body.key.hex()}") is not None
 
-
-def may_pass(error: BaseException) -> bool:
-    """Tell whether a failure may pass by itself: busy, timed out, dropped, broken; not refused."""
-    match error:
-        case openai.APIConnectionError() | _Broken():
-            return True
-        case openai.APIStatusError():
-            if error.code in _NO_MONEY:
-                return False
-            return error.status_code in _PASSING or error.status_code >= 500
-        case _:
-            return False
-
-
-def pause_s(state: tenacity.RetryCallState) -> float:
-    """Return how long to wait before the next try, in seconds: what the server asked for, or longer at each try.
-
-    Both are jittered, so that requests that failed together do not come back together.
-    """
-    error = state.outcome.exception() if state.outcome else None
-    asked = retry_after_s(error)
-    if asked is not None:
-        return asked + random.uniform(0, 0.25 + asked / 4)
-    longest = min(LONGEST_PAUSE_S, 0.5 * 2.0**state.attempt_number)
-    return random.uniform(longest / 2, longest)
-
-
-def retry_after_s(error: BaseException | None) -> float | None:
-    """Return the seconds that a refusal asks to wait: ``retry-after-ms``, or ``Retry-After`` as seconds or a date."""
-    if not isinstance(error, openai.APIStatusError):
-        return None
-    headers = error.response.headers
-    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            return max(0.0, float(headers[name]) * unit_s)
-        except (KeyError, ValueError):
-            continue
-    try:
-        return max(0.0, parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
-    except (KeyError, ValueError):
-        return None
-
-
-def _is_filter(code: str, message: str) -> bool:
-    text = f"{code} {message}".lower()
-    return any(
-        word in text for word in ("content_filter", "content_policy", "content management", "moderation", "flagged")
-    )
-
-
-def _is_too_long(status: int, code: str, message: str) -> bool:
-    text = f"{code} {message}".lower()
-    return status == 413 or any(
-        word in text
-        for word in ("context_length", "context length", "context window", "prompt is too long", "input is too long")
-    )
-
-
-def _message(error: BaseException) -> str:
-    """Return an error's text in one line, without the client's decoration around the server's words."""
-    body = getattr(error, "body", None)
-    told = body.get("message") or body.get("detail") if isinstance(body, dict) else body
-    if isinstance(error, openai.APIConnectionError) and error.__cause__:
-        told = error.__cause__  # the client's own text is "Connection error." for all of them
-    return " ".join(str(told or error).split())[:300]
-
-
-# ── the reply ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Cached(msgspec.Struct):
-    cached_tokens: int | None = 0
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = 0
-    completion_tokens: int | None = 0
-    prompt_tokens_details: _Cached | None = None
-
-
-class _Message(msgspec.Struct):
-    content: str | None = None
-    refusal: str | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Completion(msgspec.Struct):
-    choices: list[_Choice] = []
-    model: str | None = None
-    usage: _Usage | None = None
-    error: Any = None
-
-
-_completion = msgspec.json.Decoder(_Completion)
-
-
-def read_completion(body: bytes) -> Reply:
-    """Read a chat completion.
-
-    Raises:
-        _Broken: It is none; the request may be tried again.
-    """
-    try:
-        completion = _completion.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _Broken(f"status 200 without a completion: {error}") from None
-    if completion.error or not completion.choices:
-        raise _Broken(f"status 200 around an error: {completion.error or 'no choices'}")
-    choice, usage = completion.choices[0], completion.usage or _Usage()
-    return Reply(
-        content=choice.message.content,
-        refusal=choice.message.refusal,
-        finish_reason=choice.finish_reason,
-        model=completion.model or "",
-        prompt_tokens=usage.prompt_tokens or 0,
-        cached_tokens=(usage.prompt_tokens_details.cached_tokens or 0) if usage.prompt_tokens_details else 0,
-        completion_tokens=usage.completion_tokens or 0,
-    )
+    def _note_refusal(self, body: Body) -> None:
+        self._journal.leave_note(f"refused {body.key.hex()}", "")

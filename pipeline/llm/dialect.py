@@ -11,6 +11,25 @@ from collections.abc import Iterable
 
 import msgspec
 
+_UNSUPPORTED_CODES = ("unsupported_parameter", "unsupported_value", "unknown_parameter")
+_UNSUPPORTED = ("unsupported", "not support", "unexpected", "unknown", "unrecognized", "not permitted", "not allowed")
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What a server says of a request that it does not take."""
+
+    message: str
+    code: str
+    param: str | None
+    """The field to blame, if it names one."""
+
+    def says_unsupported(self, field: str) -> bool:
+        """Tell whether a field is not taken at all; a value that is too large is the person's to mend."""
+        if self.code in _UNSUPPORTED_CODES and self.param:
+            return self.param == field
+        text = self.message.lower()
+        return (self.param == field or field in text) and any(word in text for word in _UNSUPPORTED)
+
 
 class Dialect(msgspec.Struct, frozen=True):
     """Which fields go into a request."""
@@ -22,21 +41,22 @@ class Dialect(msgspec.Struct, frozen=True):
     without: tuple[str, ...] = ()
     """Sampling fields that the server refuses."""
 
-    def after_refusal(self, message: str, param: str | None, fields: Iterable[str]) -> Dialect | None:
+    def after_refusal(self, refusal: Refusal, fields: Iterable[str], *, sure: bool) -> Dialect | None:
         """Return the dialect to try next, or ``None`` where the refusal is about something else.
 
         Args:
-            message: The server's error text.
-            param: The field it names as the culprit, if it does.
+            refusal: What the server said.
             fields: The sampling fields that the request had.
+            sure: Whether only a field that the refusal names as the culprit counts: once requests like this one have
+                been answered, a word in a message is no reason to ask otherwise from now on.
         """
-        text = f"{param or ''} {message}".lower()
+        text = f"{refusal.param or ''} {refusal.code} {'' if sure else refusal.message}".lower()
         if self.schema and any(word in text for word in _SCHEMA_WORDS):
             return msgspec.structs.replace(self, schema=False)
-        if self.max_tokens and "max_completion_tokens" in text:
+        if self.max_tokens and "max_completion_tokens" in refusal.message and "max_tokens" in refusal.message:
             return msgspec.structs.replace(self, max_tokens=False)
         for field in fields:
-            if field not in self.without and (param == field or _names(text, field)):
+            if field not in self.without and refusal.says_unsupported(field):
                 return msgspec.structs.replace(self, without=(*self.without, field))
         return None
 
@@ -50,9 +70,3 @@ class Dialect(msgspec.Struct, frozen=True):
 
 
 _SCHEMA_WORDS = ("response_format", "json_schema", "response format", "structured output", "guided", "grammar")
-_UNSUPPORTED = ("unsupported", "not support", "unexpected", "unknown", "unrecognized", "not permitted", "not allowed")
-
-
-def _names(text: str, field: str) -> bool:
-    """Tell whether an error text says of a field that it is not taken, and not merely that its value is too large."""
-    return field in text and any(word in text for word in _UNSUPPORTED)

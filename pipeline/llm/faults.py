@@ -13,7 +13,7 @@ from itertools import chain, repeat
 from typing import Any, Self
 
 import msgspec
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from pipeline.records import Record
 
@@ -35,6 +35,8 @@ class Fault(Enum):
 
 class Faults(Record):
     """Trouble to rehearse. The defaults are a server without any."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     latency_s: float = Field(default=0, ge=0)
     """Seconds that a reply takes."""

@@ -1,11 +1,13 @@
 """Every reply that was paid for, kept before anything else happens to it.
 
-One SQLite file a run, in WAL mode: a committed reply survives ``kill -9`` at once, and a power cut from the next fsync
-on. Shards, Parquet and figures are derived from here; the journal is the truth.
+One SQLite file a run, in WAL mode: a committed reply survives ``kill -9`` at once, and a power cut once ``force`` has
+run. Shards, Parquet and figures are derived from here; the journal is the truth.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,13 +18,17 @@ from typing import Any
 import msgspec
 
 from pipeline.errors import PipelineError, RunStopped
+from pipeline.llm import money
+from pipeline.llm.money import NO_HOLD, Hold, Money
 
 APPLICATION_ID = 0x564C4A31  # "VLJ1" in the file's header, so that `file` and we can tell what it is
-VERSION = 2
+VERSION = 1
+FORCE_EVERY_S = 0.04  # with the time that a disk takes, a reply is safe from a power cut within 50 ms
+PAGE_BYTES = 8192  # a few replies a page: at SQLite's 4096 most of them would spill over onto a page of their own
 
 _TABLES = """
 CREATE TABLE replies (
-    key BLOB PRIMARY KEY,       -- sha256 over the request's bytes and its seed
+    key BLOB NOT NULL UNIQUE,   -- sha256 over the request's bytes and its seed
     sample TEXT NOT NULL,       -- id of the sample it was asked for
     content TEXT,               -- the assistant's text
     refusal TEXT,               -- what the server says instead of a text
@@ -31,38 +37,11 @@ CREATE TABLE replies (
     prompt_tokens INTEGER NOT NULL,
     cached_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
+    cost_usd REAL,              -- NULL where the price was not known
     at REAL NOT NULL            -- seconds since 1970
-) WITHOUT ROWID;
+);
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
-
-# Money, in billionths of a dollar so that sums are exact. The triggers keep them, whoever writes and however it ends;
-# `pipeline/llm/budget.py` tells what they are for.
-_MONEY = """
-ALTER TABLE replies ADD COLUMN cost_usd REAL;  -- NULL where the price was not known
-CREATE TABLE reservations (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key BLOB NOT NULL,
-    worst INTEGER NOT NULL      -- the most that this one try can cost
-);
-CREATE INDEX reservations_by_key ON reservations (key);
-CREATE TABLE sums (spent INTEGER NOT NULL, reserved INTEGER NOT NULL);
-INSERT INTO sums VALUES (0, 0);
-CREATE TRIGGER reserved AFTER INSERT ON reservations BEGIN
-    UPDATE sums SET reserved = reserved + NEW.worst;
-END;
-CREATE TRIGGER unreserved AFTER DELETE ON reservations BEGIN
-    UPDATE sums SET reserved = reserved - OLD.worst;
-END;
-CREATE TRIGGER spent AFTER INSERT ON replies WHEN NEW.cost_usd > 0 BEGIN
-    UPDATE sums SET spent = spent + CAST(round(NEW.cost_usd * 1e9) AS INTEGER);
-END;
-CREATE TRIGGER priced AFTER UPDATE OF cost_usd ON replies BEGIN
-    UPDATE sums SET spent = spent + CAST(round(NEW.cost_usd * 1e9) - round(ifnull(OLD.cost_usd, 0) * 1e9) AS INTEGER);
-END;
-"""
-_UPGRADES = (_TABLES, _MONEY)
-"""What leads from version 0, an empty file, to 1, to 2."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -86,15 +65,6 @@ _KEEP = (
 )
 
 
-def _statements(script: str) -> Iterator[str]:
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
-
-
 class Journal:
     """The journal of one run, open for one process."""
 
@@ -108,6 +78,8 @@ class Journal:
         with self._explained():
             self._db = sqlite3.connect(path, isolation_level=None)
             self._prepare()
+        self.money = Money(self._db)
+        """What its replies cost, and what is reserved for those to come."""
 
     def _prepare(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -117,15 +89,13 @@ class Journal:
             raise PipelineError(f"{self.path} is a database, but no journal of ours; pass another --out")
         if version > VERSION:
             raise PipelineError(f"{self.path} is from a newer version ({version}, not {VERSION}); upgrade to read it")
+        if not tables:
+            self._db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")  # safe against a kill; see `force`
-        if version < VERSION:
-            with self.transaction() as db:
-                (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been faster
-                for statement in _statements("".join(_UPGRADES[version:])):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {VERSION}")
+        self._db.execute("PRAGMA synchronous = NORMAL")  # safe against a kill; `force` is for the rest
+        if not tables:
+            begun = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+            self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {money.TABLES} {begun} COMMIT;")
 
     def find(self, key: bytes) -> Reply | None:
         """Return the reply to this request, if it was ever paid for."""
@@ -133,8 +103,8 @@ class Journal:
             row = self._db.execute(f"SELECT {_COLUMNS} FROM replies WHERE key = ?", (key,)).fetchone()
         return Reply(*row) if row else None
 
-    def keep(self, key: bytes, sample: str, reply: Reply, reservation: int | None = None) -> None:
-        """Commit a reply; with it, its true cost takes the place of what was reserved for it.
+    def keep(self, key: bytes, sample: str, reply: Reply, hold: Hold = NO_HOLD) -> None:
+        """Commit a reply and what it cost, which takes the place of what was reserved for it.
 
         A second reply under one key is not kept, and its reservation stays: it was paid for as well.
 
@@ -142,13 +112,17 @@ class Journal:
             RunStopped: The disk is full or the file cannot be written.
         """
         row = (key, sample, *msgspec.structs.astuple(reply), time.time())
-        if reservation is None:
+        if hold.id is None and not reply.cost_usd:
             with self._explained():
                 self._db.execute(_KEEP, row)
             return
+        cost = round((reply.cost_usd or 0) * money.BILLIONTHS)
         with self.transaction() as db:
-            if db.execute(_KEEP, row).rowcount:
-                db.execute("DELETE FROM reservations WHERE id = ?", (reservation,))
+            is_new = db.execute(_KEEP, row).rowcount > 0
+            if is_new:
+                self.money.settle(hold, cost)
+        if is_new:
+            self.money.settled(hold, cost)
 
     def count(self) -> int:
         """Return how many replies are kept."""
@@ -191,6 +165,17 @@ class Journal:
             finally:
                 self._db.execute("PRAGMA synchronous = NORMAL")
 
+    async def keep_forcing(self) -> None:
+        """Force what was committed to the disk every 40 ms, in a thread, so that no answer waits for it; never ends."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        forced = 0
+        while True:
+            await asyncio.sleep(FORCE_EVERY_S)
+            committed = self._db.total_changes
+            if committed != forced:
+                await asyncio.to_thread(_force, wal)
+                forced = committed
+
     def close(self) -> None:
         """Close the file; nothing is left to be written."""
         self._db.close()
@@ -206,3 +191,14 @@ class Journal:
             ) from error
         except sqlite3.DatabaseError as error:
             raise PipelineError(f"{self.path} is not a readable journal: {error}; pass another --out") from error
+
+
+def _force(path: Path) -> None:
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:  # all of it is in the database file by now
+        return
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

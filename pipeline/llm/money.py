@@ -1,29 +1,42 @@
-"""The tables in which a journal counts its money, in billionths of a dollar so that sums are exact.
+"""The table in which a journal counts its money, in billionths of a dollar so that sums are exact.
 
-What they are for is told in ``budget.py``; here is only how they are kept cheap. The sum that a reservation is checked
-against stays in memory while this process is the only one to write; SQLite tells when another has written, and then it
-is read again, under the write lock, so that no two processes can both take the last place.
+What it is for is told in ``budget.py``; here is only how it is kept cheap. Its first row is what was spent, each other
+row what is reserved for one try of a request, so that the sum over it is what the ceiling bounds. That sum stays in
+memory while this process is the only one to write; SQLite tells when another has written, and then it is read again,
+under the write lock, so that no two processes can both take the last place.
 """
 
 from __future__ import annotations
 
 import sqlite3
 
+import msgspec
+
 TABLES = """
-ALTER TABLE replies ADD COLUMN cost_usd REAL;  -- NULL where the price was not known
-CREATE TABLE reservations (
+CREATE TABLE money (
     id INTEGER PRIMARY KEY,
-    key BLOB NOT NULL,          -- of the request; a request that is tried again has a second one
-    worst INTEGER NOT NULL      -- the most that this one try can cost
+    key BLOB,                   -- of the request; one that is tried again has a row more
+    amount INTEGER NOT NULL     -- the most that this one try can cost; in row 0, what all kept replies cost
 );
-CREATE TABLE spent (sum INTEGER NOT NULL);
-INSERT INTO spent VALUES (0);
+INSERT INTO money VALUES (0, NULL, 0);
 """
 BILLIONTHS = 1_000_000_000
 
 
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """One try's place under the ceiling."""
+
+    id: int | None
+    """Of the reservation; ``None`` where nothing is reserved, because nothing can be billed or no price is known."""
+    worst: int
+    """The most that the try can cost, in billionths of a dollar."""
+
+
+NO_HOLD = Hold(None, 0)
+
+
 class Money:
-    """Reservations and what was spent. All but ``read`` is called inside a transaction of the journal's."""
+    """Reservations and what was spent; ``reserve`` and ``settle`` go inside a transaction of the journal's."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         """Count nothing yet."""
@@ -32,8 +45,8 @@ class Money:
         self._counted = 0
         """Spent and reserved together; true while SQLite's version of the file is the one above."""
 
-    def reserve(self, key: bytes, worst: int, ceiling: int) -> int | None:
-        """Reserve for one try of a request, and return the reservation's id; ``None`` if that would pass the ceiling.
+    def reserve(self, key: bytes, worst: int, ceiling: int) -> Hold | None:
+        """Reserve for one try of a request; ``None`` if that would pass the ceiling.
 
         A transaction that fails after this call leaves too much counted in memory, never too little.
         """
@@ -43,23 +56,25 @@ class Money:
         if self._counted + worst > ceiling:
             return None
         self._counted += worst
-        return self._db.execute("INSERT INTO reservations (key, worst) VALUES (?, ?)", (key, worst)).lastrowid
+        return Hold(self._db.execute("INSERT INTO money (key, amount) VALUES (?, ?)", (key, worst)).lastrowid, worst)
 
-    def release(self, reservation: int) -> int:
-        """Remove a reservation, and return what it held; tell ``freed`` once the transaction is committed."""
-        row = self._db.execute("DELETE FROM reservations WHERE id = ? RETURNING worst", (reservation,)).fetchall()
-        return int(row[0][0]) if row else 0
+    def settle(self, hold: Hold, cost: int) -> None:
+        """Put a cost in the place of a reservation; tell ``settled`` once the transaction is committed."""
+        if hold.id is not None:
+            self._db.execute("DELETE FROM money WHERE id = ?", (hold.id,))
+        if cost:
+            self._db.execute("UPDATE money SET amount = amount + ? WHERE id = 0", (cost,))
 
-    def spend(self, cost: int) -> None:
-        """Count what was spent; it must be told ``freed``, as less than nothing, before the transaction is committed."""
-        self._db.execute("UPDATE spent SET sum = sum + ?", (cost,))
-
-    def freed(self, amount: int) -> None:
-        """Take from the sum in memory what is no longer counted."""
-        self._counted -= amount
+    def settled(self, hold: Hold, cost: int) -> None:
+        """Count in memory what ``settle`` has changed; a transaction that failed leaves the sum as it was."""
+        self._counted += cost - hold.worst
 
     def read(self) -> tuple[int, int]:
         """Return what is spent and what is reserved, over all processes."""
-        sums = "SELECT (SELECT sum FROM spent), (SELECT ifnull(sum(worst), 0) FROM reservations)"
-        spent, reserved = self._db.execute(sums).fetchone()
-        return spent, reserved
+        row = self._db.execute("SELECT sum(amount) FILTER (WHERE id = 0), sum(amount) FROM money").fetchone()
+        return int(row[0]), int(row[1] - row[0])
+
+    def open_holds(self) -> dict[bytes, Hold]:
+        """Return what is reserved by the key of its request, the oldest where there are several."""
+        rows = self._db.execute("SELECT key, id, amount FROM money WHERE id > 0 ORDER BY id DESC")
+        return {key: Hold(reservation, worst) for key, reservation, worst in rows}

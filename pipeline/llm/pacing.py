@@ -14,10 +14,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from pipeline.llm.capacity import Capacity, Window
+from pipeline.llm.capacity import Capacity
+from pipeline.llm.windows import Window
 
 BURST_S = 1.0  # of a minute's account that may be used at once; a request larger than that is paid off afterwards
-ANSWERS_A_REST = 4  # answers until a refused request's place is used again: a full server costs few refusals more
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0  # while everybody is refused or fails
 
 
@@ -49,7 +49,9 @@ class _Account:
 
     def use(self, amount: float, now: float) -> None:
         """Use so many now; negative to give back."""
-        self._used_until = (max(self._used_until, now) if amount > 0 else self._used_until) + amount * self._seconds_each
+        if amount > 0:
+            self._used_until = max(self._used_until, now)
+        self._used_until += amount * self._seconds_each
 
 
 class Pacing:
@@ -80,8 +82,6 @@ class Pacing:
         self._dice = dice or random.Random()
         self._queue: deque[tuple[asyncio.Future[Place], int]] = deque()
         self._gone = 0  # entries of the queue whose task was cancelled
-        self._resting = 0  # places not to be used until answers show that the refusal was luck
-        self._answers = 0  # since one of them was last released
         self._pause_s = 0.0
         self._shut_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -91,7 +91,7 @@ class Pacing:
     @property
     def allowed(self) -> int:
         """Return how many may be in flight now; at least 1."""
-        return max(1, self._capacity.limit - self._resting)
+        return self._capacity.allowed
 
     @property
     def waiting(self) -> int:
@@ -137,17 +137,12 @@ class Pacing:
             place: Of the request.
             tokens: What it truly used, if the server said so.
         """
-        now = self._clock()
-        self._capacity.answered(place.window, place.marked, place.load, now - place.began, now, self.in_flight)
+        now = self._close(place)
+        self._capacity.answered(place.window, place.marked, place.load, now - place.began, now, self.in_flight + 1)
         if self._tokens and tokens is not None:
             self._tokens.use(tokens - place.tokens, now)
         self._pause_s = 0.0
-        if self._resting:
-            self._answers += 1
-            if self._answers >= ANSWERS_A_REST:
-                self._resting -= 1
-                self._answers = 0
-        self._free(place, now)
+        self._serve(now)
 
     def refused(self, place: Place, retry_after_s: float | None) -> float:
         """Give a place back after status 429.
@@ -156,31 +151,27 @@ class Pacing:
             Seconds after which this request may be tried again: what the server asked for, or about half a second,
             and jitter, so that requests refused together do not come back together.
         """
-        now = self._clock()
-        self._capacity.refused(place.window, place.marked, now)
-        if not self._capacity.is_current(place.window):
-            self._resting = 0  # the limit itself has been lowered
-        elif self._resting < self._capacity.limit - 1:
-            self._resting += 1
+        now = self._close(place)
+        self._capacity.refused(place.window, place.marked, now, self.in_flight)
         if self._tokens:
             self._tokens.use(-place.tokens, now)
         self._shut(now, retry_after_s)
-        self._free(place, now)
+        self._serve(now)
         asked = 0.25 if retry_after_s is None else retry_after_s
         return asked + self._dice.uniform(0, max(0.5, asked / 4))
 
     def failed(self, place: Place) -> None:
         """Give a place back after a time-out, a dropped connection or a status from 500."""
-        now = self._clock()
+        now = self._close(place)
         self._capacity.failed(place.window, place.marked, now)
         self._shut(now, None)
-        self._free(place, now)
+        self._serve(now)
 
     def withdrawn(self, place: Place) -> None:
         """Give a place back that says nothing: the request was not sent, or its task was cancelled."""
-        now = self._clock()
+        now = self._close(place)
         self._capacity.withdrawn(place.window, place.marked)
-        self._free(place, now)
+        self._serve(now)
 
     def _take(self, tokens: int, now: float) -> Place:
         self.in_flight += 1
@@ -191,13 +182,12 @@ class Pacing:
         window, marked = self._capacity.sent(self.in_flight >= 0.9 * self.allowed)
         return Place(now, self.in_flight, tokens, window, marked)
 
-    def _free(self, place: Place, now: float) -> None:
+    def _close(self, place: Place) -> float:
         if not place.is_open:
             raise RuntimeError("a place was given back twice")
         place.is_open = False
         self.in_flight -= 1
-        if self._queue:
-            self._serve(now)
+        return self._clock()
 
     def _serve(self, now: float) -> None:
         """Give places to the first in the queue, as long as there are any."""
@@ -212,7 +202,7 @@ class Pacing:
             wait_s = self._wait_s(now)
             if wait_s > 0:
                 if self._timer is None:
-                    self._timer = asyncio.get_running_loop().call_later(wait_s, self._wake)
+                    self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0.001), self._wake)
                 return
             self._queue.popleft()
             future.set_result(self._take(tokens, now))
@@ -231,11 +221,9 @@ class Pacing:
 
     def _shut(self, now: float, retry_after_s: float | None) -> None:
         """Pause if the last request in flight comes back without an answer: nobody gets through, so one shall try."""
-        if self.in_flight > 1:
+        if self.in_flight:
             return
-        if self._pause_s:
-            longest = max(self._pause_s * 2, retry_after_s or 0.0)
-        else:
-            longest = SHORTEST_PAUSE_S  # a first refusal may be bad luck, where few are in flight
-        self._pause_s = min(LONGEST_PAUSE_S, longest)
+        # A first refusal may be bad luck, where few are in flight: only the second makes everybody wait as asked.
+        longer = max(self._pause_s * 2, retry_after_s or 0.0) if self._pause_s else SHORTEST_PAUSE_S
+        self._pause_s = min(LONGEST_PAUSE_S, longer)
         self._shut_until = now + self._pause_s * self._dice.uniform(0.75, 1.25)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from pipeline.errors import PipelineError
-from pipeline.records import Record
+from pipeline.records import Record, first_fault
 
 _SHIPPED = Path(__file__).with_suffix(".toml")
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -124,6 +124,4 @@ def _entry(path: Path, model: str, entry: Any) -> Price:
     try:
         return Price.model_validate(entry)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise PipelineError(f"--prices: {path}: {model}: {where}: {fault['msg']}") from None
+        raise PipelineError(f"--prices: {path}: {model}: {first_fault(error)}") from None

@@ -387,9 +387,12 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PipelineError(f"port {port} on {host} is taken; pass another --port, or 0 for any free one") from None
-        raise PipelineError(
-            f"cannot listen at {host}:{port} ({error.strerror}); pass another --host or --port"
-        ) from None
+        told = str(error.strerror)
+    except OverflowError:
+        told = "a port is a number from 0 to 65535"
+    except UnicodeError:
+        told = "that is no name of a host"
+    raise PipelineError(f"cannot listen at {host}:{port} ({told}); pass another --host or --port")
 
 
 def _about(root_url: str, model: str) -> str:

@@ -8,6 +8,7 @@ The client is the real one: its address, its key, its headers, its error classes
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Protocol
 
 import aiohttp
 import httpx2
@@ -17,13 +18,32 @@ import yarl
 CONNECT_S = 15.0  # longer than any healthy handshake across the world
 
 
+class Sender(Protocol):
+    """Anything that posts as a ``Wire`` does, from here or from other processes and machines."""
+
+    url: str
+    """The server's address, for people."""
+
+    async def __aenter__(self) -> object:
+        """Open what posting needs."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+
+    async def post(self, body: bytes) -> bytes:
+        """Return the server's answer to a body, or raise the ``openai`` error that it stands for."""
+
+
 class Wire:
     """Posts chat-completion bodies to the server that an ``openai`` client is set up for."""
 
     def __init__(self, client: openai.AsyncOpenAI, connections: int, timeout_s: float) -> None:
         """Prepare to post; nothing is opened before the first request."""
         self._openai = client
-        url = f"{str(client.base_url).rstrip('/')}/chat/completions"
+        self.url = str(client.base_url).rstrip("/")
+        url = f"{self.url}/chat/completions"
         self._url = yarl.URL(url)
         self._request = httpx2.Request("POST", url)  # what the client's errors refer to
         told = {**client.default_headers, **client.auth_headers, "Content-Type": "application/json"}
@@ -62,11 +82,16 @@ class Wire:
             raise openai.APITimeoutError(self._request) from error
         except aiohttp.ClientError as error:
             raise openai.APIConnectionError(request=self._request) from error
-        if response.status == 200:
+        if response.ok:
             return answer
+        headers = [(name, value) for name, value in response.raw_headers if name.lower() not in _OF_THE_WAY]
         raise self._openai._make_status_error_from_response(
-            httpx2.Response(response.status, headers=response.raw_headers, content=answer, request=self._request)
+            httpx2.Response(response.status, headers=headers, content=answer, request=self._request)
         )
+
+
+# These speak of the bytes on their way, which aiohttp has unpacked already.
+_OF_THE_WAY = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
 def _is_loopback(url: yarl.URL) -> bool:

@@ -18,10 +18,10 @@ from pipeline.llm.writing.description import describe
 from pipeline.llm.writing.facts import Pen
 from pipeline.llm.writing.reasoning import reason
 from pipeline.llm.writing.scene import View, holds_boxes, read_scene
-from pipeline.prompting.replies import Form, Shape, write_reply
+from pipeline.prompting.replies import Form, Shape, Wanted, read_form, write_reply
 from pipeline.records import Turn
 
-NAME = "offline-writer-1"
+NAME = "offline-writer-2"
 """The model name it answers under; the number goes up when its words change."""
 
 
@@ -33,24 +33,26 @@ def write(
     Args:
         messages: A system message, few-shot pairs of a scene and its reply, and last the scene; or the scene, a reply
             that could not be read, and a request to mend it, which is answered for the scene.
-        response_format: OpenAI's ``{"type": "json_schema", ...}``. Without a schema, the few-shot replies show the
-            shape and the form; without these, the reply is a description in plain text.
+        response_format: OpenAI's ``{"type": "json_schema", ...}``. Without a schema, the system message tells the
+            shape and the form, as ``describe_form`` puts it, or else the few-shot replies show them; without either,
+            the reply is a description in plain text.
         seed: Another seed gives other words about the same scene.
 
     Returns:
-        A reply that is never empty. ``turns`` is answered with a conversation, ``pair`` with reasoning, ``answer``
-        with a description.
+        A reply that is never empty. ``turns`` is answered with a conversation of as many turns as the system message
+        asks for, ``pair`` with reasoning, ``answer`` with a description.
     """
     last = _scene_index(messages)
     scene = messages[last]["content"] if messages else ""
-    shape, form = _wanted(messages[:last], response_format)
-    return write_reply(_turns(read_scene(scene), shape, Pen(f"{seed}|{shape}|{scene}")), shape, form)
+    wanted = _wanted(messages[:last], response_format)
+    turns = _turns(read_scene(scene), wanted, Pen(f"{seed}|{wanted.shape}|{scene}"))
+    return write_reply(turns, wanted.shape, wanted.form)
 
 
-def _turns(view: View, shape: Shape, pen: Pen) -> list[Turn]:
-    if shape == "turns":
-        return converse(view, pen)
-    return [reason(view, pen) if shape == "pair" else Turn("", describe(view, pen))]
+def _turns(view: View, wanted: Wanted, pen: Pen) -> list[Turn]:
+    if wanted.shape == "turns":
+        return converse(view, pen, wanted.min_turns, wanted.max_turns)
+    return [reason(view, pen) if wanted.shape == "pair" else Turn("", describe(view, pen))]
 
 
 _MENDING = re.compile(
@@ -68,18 +70,25 @@ def _scene_index(messages: Sequence[Mapping[str, str]]) -> int:
     return users[-1] if users else max(len(messages) - 1, 0)
 
 
-def _wanted(before: Sequence[Mapping[str, str]], response_format: Mapping[str, Any] | None) -> tuple[Shape, Form]:
-    """Return shape and form, from the schema or from the replies that were shown before the scene."""
-    shown = next((message["content"] for message in before if message["role"] == "assistant"), None)
-    shape, form = _shown(shown) if shown is not None else ("answer", "text")
+_read_form = lru_cache(maxsize=64)(read_form)  # a kind's system message is the same for all its requests
+
+
+def _wanted(before: Sequence[Mapping[str, str]], response_format: Mapping[str, Any] | None) -> Wanted:
+    """Return what is asked for: by the schema, by the system message, or by the replies shown before the scene."""
+    told = next((told for message in before if (told := _told(message)) is not None), Wanted("answer", "text"))
     if response_format is None or response_format.get("type") == "text":
-        return shape, form
+        return told
     properties = response_format.get("json_schema", {}).get("schema", {}).get("properties", {})
-    if "turns" in properties:
-        return "turns", "json"
-    if "question" in properties:
-        return "pair", "json"
-    return ("answer" if "answer" in properties else shape), "json"
+    shapes: dict[str, Shape] = {"turns": "turns", "question": "pair", "answer": "answer"}
+    shape = next((shape for field, shape in shapes.items() if field in properties), told.shape)
+    return told._replace(shape=shape, form="json")
+
+
+def _told(message: Mapping[str, str]) -> Wanted | None:
+    """Return what a message tells or shows of the reply that is wanted."""
+    if message["role"] == "assistant":
+        return Wanted(*_shown(message["content"]))
+    return _read_form(message["content"]) if message["role"] != "user" else None
 
 
 @lru_cache(maxsize=64)

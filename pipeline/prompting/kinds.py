@@ -1,7 +1,8 @@
 """Kinds of reply, as folders: ``prompts/<kind>/`` with its words, ``seed_examples/<kind>/`` with its examples.
 
-Everything that can be wrong with a kind is found here, at start-up: a name the templates do not know, an example that
-is missing, an example that breaks the form its kind asks for.
+What is wrong with a kind is found here, at start-up: a name the templates do not know, an example that is missing, an
+example that breaks the form its kind asks for. What a template makes of a scene is known for sure only once it has been
+rendered, so ``render_user`` says in one line what went wrong with which; all planned scenes can be rendered beforehand.
 """
 
 from __future__ import annotations
@@ -9,24 +10,32 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import jinja2
 import jinja2.meta
 import msgspec
+from jinja2 import nodes
 from pydantic import Field, ValidationError
 
 from pipeline.errors import PipelineError
-from pipeline.prompting.context import describe
-from pipeline.prompting.replies import Shape, UnreadableReply, read_reply
-from pipeline.records import Box, ContextPart, Record, Scene, Turn
+from pipeline.prompting.context import can_describe, describe
+from pipeline.prompting.replies import Form, Shape, UnreadableReply, describe_form, read_reply
+from pipeline.records import Box, ContextPart, Record, Scene, Turn, first_fault
 
 _PACKAGE = Path(__file__).parents[1]
 SYSTEM_NAMES = frozenset({"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns"})
 """What ``system.jinja`` may use; the text is the same for all scenes, so that a server's prefix cache serves it."""
 USER_NAMES = frozenset({"context", "captions", "boxes"})
 """What ``user.jinja`` may use."""
+_MANY = 12  # captions or boxes of a scene that templates are tried out with
+# A template is a person's own program, and these are what it can end with; none of our code runs inside it.
+_TEMPLATE_FAULTS = (
+    jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError,
+    TypeError, ValueError,
+)  # fmt: skip
 
 
 class KindFile(Record):
@@ -79,6 +88,34 @@ class Example(msgspec.Struct, frozen=True):
     turns: list[Turn]
 
 
+class Template(msgspec.Struct, frozen=True):
+    """A template, checked and compiled; its files are not read again."""
+
+    path: Path
+    compiled: jinja2.Template
+    sources: dict[str, str]
+    """Text by name, of the template and of all that it includes."""
+
+    def render(self, seen: str = "", /, **values: object) -> str:
+        """Return the text, without blanks around it.
+
+        Args:
+            seen: What is rendered, for the message, such as ``image '7'``.
+            **values: By the names that the template knows.
+
+        Raises:
+            PipelineError: The template fails on these values, or makes nothing of them.
+        """
+        where = f"{self.path}, {seen}" if seen else str(self.path)
+        try:
+            text = self.compiled.render(values).strip()
+        except _TEMPLATE_FAULTS as error:
+            raise PipelineError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from None
+        if not text:
+            raise PipelineError(f"{where}: the template makes an empty message")
+        return text
+
+
 class Kind(msgspec.Struct, frozen=True):
     """One kind of reply, ready to be rendered."""
 
@@ -86,8 +123,8 @@ class Kind(msgspec.Struct, frozen=True):
     file: KindFile
     context: tuple[ContextPart, ...]
     """What of a scene it is shown in this run; ``kind.toml`` says what it is by default."""
-    system: jinja2.Template
-    user: jinja2.Template
+    system: Template
+    user: Template
     questions: tuple[str, ...]
     """Drawn from, for the shape ``answer``; empty for the other shapes."""
     examples: tuple[Example, ...]
@@ -105,7 +142,7 @@ def load_kinds(
     seed_examples: Path | None = None,
     context: Mapping[str, Sequence[ContextPart]] | None = None,
 ) -> dict[str, Kind]:
-    """Load kinds by name, checked so that nothing about them can fail later.
+    """Load kinds by name, checked.
 
     Args:
         names: Which kinds; all that are found if ``None``.
@@ -135,6 +172,8 @@ def load_kinds(
     for name in [*wanted, *context]:
         if name not in found:
             raise PipelineError(f"no kind named {name!r}; there are {', '.join(sorted(found))}")
+    if idle := [name for name in context if name not in wanted]:
+        raise PipelineError(f"--context: {idle[0]!r} is not among the kinds that are made: {', '.join(wanted)}")
     return {name: _load(name, *found[name], context.get(name)) for name in wanted}
 
 
@@ -158,23 +197,16 @@ def _load(name: str, folder: Path, examples: Path, context: Sequence[ContextPart
         raise PipelineError(f"{path}: {first_fault(error)}") from None
     if file.min_turns > file.max_turns:
         raise PipelineError(f"{path}: min_turns {file.min_turns} is more than max_turns {file.max_turns}")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([folder, folder.parent]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # the text goes to a model, not into a page
-    )
     kind = Kind(
         name=name,
         file=file,
         context=tuple(context) if context else file.context,
-        system=_template(environment, folder / "system.jinja", SYSTEM_NAMES),
-        user=_template(environment, folder / "user.jinja", USER_NAMES),
+        system=_template(folder / "system.jinja", SYSTEM_NAMES, needed="reply_format"),
+        user=_template(folder / "user.jinja", USER_NAMES),
         questions=_questions(folder / "questions.txt") if file.shape == "answer" else (),
         examples=tuple(_example(examples / f"{example}.json", file, path) for example in file.examples),
     )
-    _try_out(kind, folder)
+    _try_out(kind)
     return kind
 
 
@@ -187,47 +219,100 @@ def _read(path: Path) -> str:
         raise PipelineError(f"{path} is not UTF-8 text; save it as UTF-8") from None
 
 
-def _template(environment: jinja2.Environment, path: Path, known: frozenset[str]) -> jinja2.Template:
-    source = _read(path)
+def _template(path: Path, known: frozenset[str], needed: str | None = None) -> Template:
+    """Compile a template with all that it includes, from its own folder or the one above."""
+    sources: dict[str, str] = {}
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(sources),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # the text goes to a model, not into a page
+        auto_reload=False,
+    )
+    used = _gather(environment, sources, path.parent, path.name, known)
+    if needed and needed not in used:
+        raise PipelineError(f"{path} does not use {needed}; write {{{{ {needed} }}}} where it belongs")
+    return Template(path, environment.get_template(path.name), sources)
+
+
+def _gather(
+    environment: jinja2.Environment, sources: dict[str, str], folder: Path, name: str, known: frozenset[str]
+) -> set[str]:
+    """Add a file and all that it includes to the sources, checked; return the names that they take from us.
+
+    Branches that no scene of a trial enters are checked as well, as far as names go.
+    """
+    path = next((each / name for each in (folder, folder.parent) if (each / name).is_file()), folder / name)
+    sources[name] = _read(path)
     try:
-        unknown = jinja2.meta.find_undeclared_variables(environment.parse(source)) - known
-        if unknown:
-            raise PipelineError(f"{path}: unknown name {min(unknown)!r}; known are {', '.join(sorted(known))}")
-        return environment.from_string(source)
+        tree = environment.parse(sources[name])
+        used = jinja2.meta.find_undeclared_variables(tree)
+        environment.get_template(name)
     except jinja2.TemplateSyntaxError as error:
         raise PipelineError(f"{path}, line {error.lineno}: {error.message}") from None
+    if unknown := used - known:
+        raise PipelineError(f"{path}: unknown name {min(unknown)!r}; known are {', '.join(sorted(known))}")
+    for node in tree.find_all((nodes.Filter, nodes.Test)):
+        if node.name not in (environment.filters if isinstance(node, nodes.Filter) else environment.tests):
+            raise PipelineError(f"{path}, line {node.lineno}: no {type(node).__name__.lower()} named {node.name!r}")
+    passed_on = known | {each.name for each in tree.find_all(nodes.Name)}  # such as the variable of a loop
+    for other in jinja2.meta.find_referenced_templates(tree):
+        if other is None:
+            raise PipelineError(f"{path} includes a file by a name that is computed; write the name out")
+        if other not in sources:
+            used |= _gather(environment, sources, folder, other, passed_on)
+    return used
 
 
-def _try_out(kind: Kind, folder: Path) -> None:
-    """Render both templates once, so that what only shows on rendering shows now."""
-    scene = Scene("0", "", 4, 3, ("A dog.",), (Box("dog", 0.1, 0.2, 0.5, 0.6),))
-    path = folder / "system.jinja"
-    try:
-        render_system(kind, "")
-        path = folder / "user.jinja"
-        render_user(kind, scene)
-    except (jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise PipelineError(f"{path}: {error}") from None
+def _try_out(kind: Kind) -> None:
+    """Render both templates as often as their inputs differ in kind, so that what only shows on rendering shows now."""
+    for form in get_args(Form):
+        render_system(kind, form)
+    for example in kind.examples:
+        _render_user(kind, example.scene, f"example {example.scene.image_id!r}")
+    for captions, boxes in product((0, 1, _MANY), repeat=2):
+        scene = Scene(
+            "0", "", 640, 480,
+            tuple(f"A dog and {n} cups." for n in range(captions)),
+            tuple(Box(f"cup {n}", 0.1, 0.2, 0.5, 0.6, crowd=n == 2) for n in range(boxes)),
+        )  # fmt: skip
+        if can_describe(scene, kind.context):
+            _render_user(kind, scene, f"a scene tried out (captions: {captions}, boxes: {boxes})")
 
 
-def render_system(kind: Kind, reply_format: str) -> str:
-    """Return the system message, with the paragraph that describes the reply's form."""
+def render_system(kind: Kind, form: Form) -> str:
+    """Return the system message, with the paragraph that describes the reply's form.
+
+    Raises:
+        PipelineError: The template fails; the message names it.
+    """
+    file = kind.file
     return kind.system.render(
-        reply_format=reply_format,
+        reply_format=describe_form(file.shape, form, file.min_turns, file.max_turns),
         sees_captions="captions" in kind.context,
         sees_boxes="boxes" in kind.context,
-        min_turns=kind.file.min_turns,
-        max_turns=kind.file.max_turns,
-    ).strip()
+        min_turns=file.min_turns,
+        max_turns=file.max_turns,
+    )
 
 
 def render_user(kind: Kind, scene: Scene) -> str:
-    """Return the user message for a scene, showing what the kind sees of it."""
+    """Return the user message for a scene, showing what the kind sees of it.
+
+    Raises:
+        PipelineError: The template fails on this scene, or makes nothing of it; the message names both.
+    """
+    return _render_user(kind, scene, f"image {scene.image_id!r}")
+
+
+def _render_user(kind: Kind, scene: Scene, seen: str) -> str:
     return kind.user.render(
+        seen,
         context=describe(scene, kind.context),
         captions=scene.captions if "captions" in kind.context else (),
         boxes=scene.boxes if "boxes" in kind.context else (),
-    ).strip()
+    )
 
 
 def _questions(path: Path) -> tuple[str, ...]:
@@ -255,10 +340,3 @@ def _example(path: Path, kind: KindFile, named_in: Path) -> Example:
             raise PipelineError(f"{path}: the bbox of {box.label!r} has no area; write [left, top, right, bottom]")
     scene = Scene(path.stem, "", 0, 0, tuple(caption.strip() for caption in file.captions), boxes)
     return Example(scene, turns)
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the first of pydantic's findings as ``field: what is wrong``."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]

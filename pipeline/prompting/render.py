@@ -11,7 +11,7 @@ import hashlib
 import msgspec
 
 from pipeline.prompting.kinds import Kind, render_system, render_user
-from pipeline.prompting.replies import Form, describe_form, write_reply
+from pipeline.prompting.replies import Form, write_reply
 from pipeline.records import Message, Scene
 
 
@@ -25,18 +25,21 @@ class Prompt(msgspec.Struct, frozen=True):
     static_json: bytes
     """The same as JSON, without the closing bracket, ready for more messages to follow."""
     hash: str
-    """Hex digest over ``static_json`` and the drawn questions: changes when anything that shapes this kind does."""
+    """Hex digest over the static part and all that is read from the kind's folders: changes when anything that shapes
+    this kind's samples does, shown in the static part or not."""
 
 
 def build_prompt(kind: Kind, form: Form) -> Prompt:
     """Render the static part of a kind's prompt."""
-    static = [Message("system", render_system(kind, describe_form(kind.file.shape, form)))]
+    static = [Message("system", render_system(kind, form))]
     for example in kind.examples:
         static.append(Message("user", render_user(kind, example.scene)))
         static.append(Message("assistant", write_reply(example.turns, kind.file.shape, form)))
     static_json = msgspec.json.encode(static)[:-1]
-    digest = hashlib.sha256(b"\0".join((static_json, *(question.encode() for question in kind.questions))))
-    return Prompt(kind, form, tuple(static), static_json, digest.hexdigest()[:16])
+    settings = kind.file.model_dump(mode="json", exclude={"description"})  # that one is for people alone
+    shaping = (static, settings, kind.context, kind.questions, kind.system.sources, kind.user.sources)
+    digest = hashlib.sha256(msgspec.json.encode(shaping)).hexdigest()
+    return Prompt(kind, form, tuple(static), static_json, digest[:16])
 
 
 def render_messages(prompt: Prompt, scene: Scene) -> list[Message]:

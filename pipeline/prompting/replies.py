@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from itertools import product
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.records import Turn
+from pipeline.records import Turn, first_fault
 
 Shape = Literal["turns", "pair", "answer"]
 """``turns``: several questions and answers; ``pair``: one of each; ``answer``: an answer to a drawn question."""
@@ -68,8 +69,48 @@ def reply_schema(shape: Shape) -> dict[str, Any]:
     return schema
 
 
-def describe_form(shape: Shape, form: Form) -> str:
-    """Return the paragraph of the system prompt that tells the model which form its reply must have."""
+class Wanted(NamedTuple):
+    """What a prompt asks for."""
+
+    shape: Shape
+    form: Form
+    min_turns: int = 1
+    """Fewest turns, for the shape ``turns``."""
+    max_turns: int | None = None
+    """Most turns, for the shape ``turns``; no bound if ``None``."""
+
+
+def describe_form(shape: Shape, form: Form, min_turns: int, max_turns: int) -> str:
+    """Return the paragraph of the system prompt that tells the model which form its reply must have.
+
+    Args:
+        shape: What the reply holds.
+        form: How it is written.
+        min_turns: Fewest turns, told for the shape ``turns``.
+        max_turns: Most turns, told for the shape ``turns``.
+    """
+    if shape != "turns":
+        return _form_alone(shape, form)
+    count = str(max_turns) if min_turns == max_turns else f"{min_turns} to {max_turns}"
+    questions = "question with its answer" if max_turns == 1 else "questions, each with its answer"
+    return f"Write {count} {questions}. {_form_alone(shape, form)}"
+
+
+_BOUNDS = re.compile(r"Write (\d+)(?: to (\d+))? questions?\b[^.\n]*\. \Z")
+
+
+def read_form(prompt: str) -> Wanted | None:
+    """Return what ``describe_form`` has told in a prompt, ``None`` where there is no such paragraph."""
+    # What is told of a pair in text is also how a conversation begins, which therefore comes first.
+    for shape, form in product(get_args(Shape), get_args(Form)):
+        before, told, _ = prompt.partition(_form_alone(shape, form))
+        if told:
+            bounds = _BOUNDS.search(before) if shape == "turns" else None
+            return Wanted(shape, form, int(bounds[1]), int(bounds[2] or bounds[1])) if bounds else Wanted(shape, form)
+    return None
+
+
+def _form_alone(shape: Shape, form: Form) -> str:
     if form == "json":
         return f"Reply with one JSON object of exactly this form and nothing around it:\n{_EXAMPLES[shape]['json']}"
     if shape == "answer":
@@ -143,9 +184,7 @@ def _from_json(text: str, shape: Shape, question: str) -> list[Turn]:
     try:
         reply = _MODELS[shape].model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the JSON"
-        raise UnreadableReply(f"{where}: {first['msg']}") from None
+        raise UnreadableReply(first_fault(error)) from None
     match reply:
         case Turns():
             return [Turn(pair.question, pair.answer) for pair in reply.turns]

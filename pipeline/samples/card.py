@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 from pipeline.samples.files import write_text
 from pipeline.samples.run import RunFolder
 
@@ -43,7 +46,8 @@ where a sample came from: `model`, `prompt_hash`, `request_hash`, `seed`, `attem
 over all attempts.
 
 ```python
-from datasets import load_dataset
+from datasets import load_dataset  # pip install 'datasets>=4'
+
 samples = load_dataset("parquet", data_files="samples.parquet", split="train")
 ```
 
@@ -62,7 +66,7 @@ you train on it.
 
 
 def write_card(folder: RunFolder, record: dict[str, Any]) -> None:
-    """Write ``README.md`` from the finished ``run.json``."""
+    """Write ``README.md`` from the finished ``run.json`` and ``samples.parquet``."""
     samples = {kind: count for kind, count in record["samples"].items() if kind != "total"}
     rejects = {reason: count for reason, count in record["rejects"].items() if reason != "total"}
     refused = "; ".join(f"{count:,} {reason}" for reason, count in rejects.items())
@@ -71,10 +75,10 @@ def write_card(folder: RunFolder, record: dict[str, Any]) -> None:
     left_out = ", ".join(f"{count:,} {reason}" for reason, count in record["left_out"].items())
     total = record["samples"]["total"]
     card = _CARD.format(
-        size=_size_category(total),
+        size=size_category(total),
         name=folder.path.resolve().name,
         total=total,
-        images=annotations["images_chosen"],
+        images=pc.count_distinct(pq.read_table(folder.samples, columns=["image_id"])["image_id"]).as_py(),
         writer=record["written_by"],
         kinds="\n".join(f"| {kind} | {count:,} | `{record['prompts'][kind]}` |" for kind, count in samples.items()),
         rejects=f"Rejected, and kept in `rejects.parquet` with the reason: {refused or 'nothing'}.",
@@ -84,7 +88,8 @@ def write_card(folder: RunFolder, record: dict[str, Any]) -> None:
     write_text(folder.card, card)
 
 
-def _size_category(count: int) -> str:
+def size_category(count: int) -> str:
     """Return the hub's name for a size."""
-    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
-    return next((name for bound, name in bounds if count < bound), "1M<n<10M")
+    bounds = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B"]
+    at = next(at for at, _ in enumerate(bounds) if count < 1_000 * 10**at)
+    return f"{bounds[at - 1]}<n<{bounds[at]}" if at else "n<1K"

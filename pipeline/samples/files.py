@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import RunStopped
@@ -24,10 +24,12 @@ def writing_beside(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())  # the name must not reach the disk before the bytes do
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise RunStopped(
             f"cannot write {path}: {error.strerror or error}; paid replies are kept, run again to go on"
         ) from error
+    finally:
+        with suppress(OSError):  # on a disk that has become read-only
+            beside.unlink(missing_ok=True)  # whatever ended the writing, Ctrl-C included
 
 
 def write_text(path: Path, text: str) -> None:

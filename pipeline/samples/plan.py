@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.prompting.context import can_describe
 from pipeline.prompting.kinds import Kind
 from pipeline.records import Scene
+from pipeline.settings import MOST_SAMPLES
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -50,7 +51,15 @@ def choose_scenes(
 
 
 def plan_each(scenes: Sequence[Scene], kinds: Mapping[str, Kind], counts: Mapping[str, int]) -> list[Planned]:
-    """Plan ``counts[kind]`` samples of each kind for every scene that has what the kind sees."""
+    """Plan ``counts[kind]`` samples of each kind for every scene that has what the kind sees.
+
+    Raises:
+        PipelineError: That is more than a plan can hold.
+    """
+    if (planned := len(scenes) * sum(counts.values())) > MOST_SAMPLES:
+        raise PipelineError(
+            f"--kinds: {planned:,} samples for {len(scenes):,} images; at most {MOST_SAMPLES:,} can be planned"
+        )
     return [
         Planned(scene, name, n)
         for scene in scenes

@@ -6,6 +6,7 @@ outputs/<run>/
     shards/*.arrow    the samples, in plan order
     samples.parquet   the same, to look at
     rejects.parquet   what could not be made, and why
+    metrics.jsonl     figures, second by second
     README.md         dataset card
 """
 
@@ -35,15 +36,17 @@ class RunFolder:
         self.rejects = path / "rejects.parquet"
         self.record = path / "run.json"
         self.card = path / "README.md"
+        self.metrics = path / "metrics.jsonl"
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Make the folder and hold it for this process; the hold ends with the process, however that ends.
 
         Raises:
-            PipelineError: Another process holds it, or it cannot be written to.
+            PipelineError: Another process holds it, it holds something else than a run, or it cannot be written to.
         """
         try:
+            self._refuse_strangers()
             self.shards.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.path / ".lock", blocking=False)
             lock.acquire()
@@ -58,11 +61,19 @@ class RunFolder:
         finally:
             lock.release()
 
+    def _refuse_strangers(self) -> None:
+        """Refuse a folder with files that are no run's: a run removes and replaces files by name."""
+        if self.journal.exists() or not self.path.exists():
+            return
+        ours = {".lock", self.shards.name}  # all there is if the very first moment of a run was interrupted
+        if any(self.shards.glob("*")) or any(entry.name not in ours for entry in self.path.iterdir()):
+            raise PipelineError(f"{self.path} holds files and is no run folder; pass another --out")
+
     def read_record(self) -> dict[str, Any] | None:
         """Return ``run.json`` as an earlier process left it; ``None`` if there is none that can be read."""
         try:
             record = json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return record if isinstance(record, dict) else None
 
@@ -71,6 +82,13 @@ class RunFolder:
         write_text(self.record, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
     def clear_derived(self) -> None:
-        """Remove what an earlier plan left; it must not mix with this plan's, and the journal can make it again."""
+        """Remove what an earlier plan left; it must not mix with this plan's, and the journal can make it again.
+
+        Raises:
+            PipelineError: Something of it cannot be removed.
+        """
         for path in [*self.shards.glob("*.arrow"), self.samples, self.rejects, self.card]:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise PipelineError(f"cannot remove {path}: {error.strerror}; pass another --out") from None

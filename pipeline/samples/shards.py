@@ -8,15 +8,19 @@ bytes whatever order they came in. Columns are added, never renamed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.errors import RunStopped
 from pipeline.records import Reject, Sample, Scene
 from pipeline.samples.files import writing_beside
+
+BATCH_ROWS = 1000
+BATCH_BYTES = 64 * 2**20  # of images, so that a reader need not hold a whole shard's; Arrow's own limit is 2 GiB
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -70,6 +74,7 @@ _REJECT_ROW: list[tuple[str, pa.DataType]] = [
     ("attempts", pa.int32()),
     ("prompt_tokens", pa.int64()),
     ("completion_tokens", pa.int64()),
+    ("cost_usd", pa.float64()),
     ("request_hash", pa.string()),
     ("reply", pa.string()),
 ]
@@ -104,7 +109,7 @@ def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
     """Return a sample as a row of ``SCHEMA``.
 
     Raises:
-        OSError: The image is to be embedded and cannot be read.
+        RunStopped: The image is to be embedded and cannot be read.
     """
     scene = sample.scene
     messages = []
@@ -136,7 +141,7 @@ def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
         "finish_reason": sample.finish_reason,
         "prompt_tokens": sample.prompt_tokens,
         "completion_tokens": sample.completion_tokens,
-        "cost_usd": None,
+        "cost_usd": sample.cost_usd,
     }
 
 
@@ -144,7 +149,12 @@ def _image(scene: Scene, *, embed: bool) -> dict[str, Any] | None:
     if scene.path is None:
         return None
     if embed:
-        return {"bytes": scene.path.read_bytes(), "path": scene.path.name}
+        try:
+            return {"bytes": scene.path.read_bytes(), "path": scene.path.name}
+        except OSError as error:
+            raise RunStopped(
+                f"cannot read {scene.path}: {error.strerror}; paid replies are kept, put it back and run again"
+            ) from None
     return {"bytes": None, "path": str(scene.path.resolve())}
 
 
@@ -154,15 +164,19 @@ def reject_row(reject: Reject, reply: str | None) -> dict[str, Any]:
 
 
 def write_shard(path: Path, samples: Iterable[Sample], *, embed_images: bool) -> None:
-    """Write samples as one Arrow stream, beside and then renamed."""
-    rows = [sample_row(sample, embed_image=embed_images) for sample in samples]
-    batch = pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+    """Write samples as one Arrow stream of a few batches, beside and then renamed.
+
+    Raises:
+        RunStopped: It cannot be written, or an image cannot be read.
+    """
+    rows = (sample_row(sample, embed_image=embed_images) for sample in samples)
     with (
         writing_beside(path) as beside,
         pa.OSFile(str(beside), "wb") as sink,
         pa.ipc.new_stream(sink, SCHEMA) as stream,
     ):
-        stream.write_batch(batch)
+        for table in in_batches(rows, SCHEMA):
+            stream.write_table(table)
 
 
 def read_shard(path: Path) -> pa.Table:
@@ -172,55 +186,69 @@ def read_shard(path: Path) -> pa.Table:
 
 
 def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
-    """Write tables as one Parquet file, a row group each, beside and then renamed."""
+    """Write tables as one Parquet file, a row group for each of their batches, beside and then renamed."""
     with writing_beside(path) as beside, pq.ParquetWriter(str(beside), schema, compression="zstd") as writer:
         for table in tables:
-            if table.num_rows:
-                writer.write_table(table)
+            for batch in table.to_batches():
+                writer.write_batch(batch)
 
 
-def in_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema, size: int = 1000) -> Iterator[pa.Table]:
-    """Yield rows as tables of at most ``size``."""
+def in_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield rows as tables of at most ``BATCH_ROWS``, cut earlier where they hold ``BATCH_BYTES`` of images."""
     waiting: list[dict[str, Any]] = []
+    weight = 0
     for row in rows:
         waiting.append(row)
-        if len(waiting) == size:
+        weight += len((row.get("image") or {}).get("bytes") or b"")
+        if len(waiting) == BATCH_ROWS or weight >= BATCH_BYTES:
             yield pa.Table.from_pylist(waiting, schema=schema)
-            waiting = []
-    yield pa.Table.from_pylist(waiting, schema=schema)
+            waiting, weight = [], 0
+    if waiting:
+        yield pa.Table.from_pylist(waiting, schema=schema)
 
 
 class Shards:
     """Takes settled samples in any order and writes each shard of the plan when its last one is in."""
 
-    def __init__(self, folder: Path, planned: int, size: int, *, embed_images: bool) -> None:
+    def __init__(self, folder: Path, size: int, *, embed_images: bool) -> None:
         """Begin with nothing settled.
 
         Args:
             folder: Where the shards go.
-            planned: How many samples the plan has.
             size: Planned samples a shard; rejects leave a shard shorter, never shift the next one.
             embed_images: Whether rows hold the image's bytes.
         """
         self._folder = folder
-        self._planned = planned
         self._size = size
         self._embed = embed_images
         self._open: dict[int, dict[int, Sample | None]] = {}
+        self._settled = 0
 
     def settle(self, index: int, sample: Sample | None) -> None:
         """Take what became of the ``index``-th planned sample: a sample, or ``None`` where it was rejected."""
         number = index // self._size
         settled = self._open.setdefault(number, {})
         settled[index] = sample
-        if len(settled) == min(self._size, self._planned - number * self._size):
-            good = [settled[key] for key in sorted(settled)]
-            write_shard(self._path(number), (sample for sample in good if sample), embed_images=self._embed)
-            del self._open[number]
+        self._settled += 1
+        if len(settled) == self._size:
+            self._write(number)
 
-    def paths(self) -> Sequence[Path]:
-        """Return where the shards of the whole plan are, in plan order."""
-        return [self._path(number) for number in range(-(-self._planned // self._size))]
+    def finish(self, planned: int) -> list[Path]:
+        """Write the last shard, and return where all are, in plan order.
+
+        Raises:
+            RuntimeError: Not all that was planned is settled; a bug of ours.
+        """
+        for number in sorted(self._open):
+            self._write(number)
+        if self._settled != planned:
+            raise RuntimeError(f"{planned} samples were planned and {self._settled} settled")
+        return [self._path(number) for number in range(-(-planned // self._size))]
+
+    def _write(self, number: int) -> None:
+        settled = self._open.pop(number)
+        samples = (settled[index] for index in sorted(settled))
+        write_shard(self._path(number), (sample for sample in samples if sample), embed_images=self._embed)
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:05d}.arrow"

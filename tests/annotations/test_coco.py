@@ -127,6 +127,19 @@ def test_an_image_of_two_sizes_is_refused(read: Callable[..., Annotations]) -> N
     assert "instances.json: image 1 is listed twice, as 100 × 50 and 101 × 50" in line
 
 
+@pytest.mark.parametrize("own", ["a\nb", "a\u2028b", "a\r"])
+def test_an_id_with_a_line_break_keeps_a_message_in_one_line(read: Callable[..., Annotations], own: str) -> None:
+    images = [{**IMAGE, "id": own, "file_name": own}]
+    box = {**BOX, "image_id": own}
+    assert repr(own) in refusal(read, [box], images=[*images, {**IMAGE, "id": own, "width": 99}])
+    assert repr(own) in refusal(read, [box], images=[{"id": own, "file_name": own}])
+    assert repr(own) in refusal(read, [{**box, "category_id": own}], images=images)
+    assert repr(own) in refusal(read, [{**box, "id": own, "bbox": "?"}], images=images)
+    assert repr(own) in refusal(read, [{**box, "category_id": own}], images=images, categories=[{"id": own}])
+    others = [{**CAPTION, "image_id": "other"}]
+    assert repr(own) in refusal(read, [box], others, images=[*images, {**IMAGE, "id": "other"}])
+
+
 @pytest.mark.parametrize(("own", "words"), [(None, "no id"), (1.5, "1.5"), (True, "True"), ([1], "[1]"), ("", "empty")])
 def test_an_image_without_a_usable_id_is_refused(read: Callable[..., Annotations], own: Any, words: str) -> None:
     line = refusal(read, captions=[CAPTION], images=[IMAGE, {**IMAGE, "id": own}])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from coco_rows import BOX, CAPTION, IMAGE, Json, edges, refusal, save_picture
+from coco_rows import BOX, CAPTION, DOG, IMAGE, Json, edges, refusal, save_picture
 from pycocotools import mask
 
-from pipeline.annotations.coco import Annotations
+from pipeline.annotations.coco import Annotations, read_scenes
 
 # Boxes
 
@@ -88,6 +89,29 @@ def test_a_missing_box_comes_from_the_mask_compressed_or_not(read: Callable[...,
     assert [box.crowd for box in boxes] == [True, False]
 
 
+@pytest.mark.parametrize("bbox", [[0, 0, 0, 0], [10, 10, -5, 5], [0, 0, float("nan"), 4], ["0", "0", "0", "0"]])
+@pytest.mark.parametrize(
+    "segmentation",
+    [[[10, 10, 30, 12, 20, 30]], {"size": [50, 100], "counts": [50 * 10 + 10, 20] + [30, 20] * 19 + [50 * 70 + 20]}],
+)
+def test_a_box_without_area_comes_from_the_segmentation(
+    read: Callable[..., Annotations], bbox: Any, segmentation: Any
+) -> None:
+    found = read([BOX, {**BOX, "id": 8, "bbox": bbox, "segmentation": segmentation}])
+    assert [edges(box) for box in found.scenes[0].boxes] == [[0.1, 0.2, 0.6, 0.6], [0.1, 0.2, 0.3, 0.6]]
+    assert found.dropped == {}
+
+
+@pytest.mark.parametrize("segmentation", [None, [], "?", {"size": "?"}, [[1, 1, 5, 1]], [[10**400, 1, 5, 5]]])
+@pytest.mark.parametrize("info", [0, float("nan")])
+def test_a_box_without_area_is_dropped_where_its_segmentation_has_none_either(
+    read: Callable[..., Annotations], segmentation: Any, info: float
+) -> None:
+    found = read([BOX, {**BOX, "bbox": [1, 1, 0, 5], "segmentation": segmentation}], info=info)
+    assert len(found.scenes[0].boxes) == 1
+    assert found.dropped == {"boxes with no area": 1}
+
+
 @pytest.mark.parametrize(
     "segmentation",
     [
@@ -115,7 +139,16 @@ def test_a_broken_segmentation_beside_a_box_does_no_harm(read: Callable[..., Ann
 
 
 @pytest.mark.parametrize(
-    "size", [{}, {"width": 0, "height": 0}, {"width": None}, {"width": 1, "height": 3}, {"width": "?"}]
+    "size",
+    [
+        {},
+        {"width": 0, "height": 0},
+        {"width": None},
+        {"width": 1, "height": 3},
+        {"width": "?"},
+        {"width": 2**31, "height": 50},
+        {"width": 100, "height": 10**400},
+    ],
 )
 def test_a_size_that_cannot_be_right_comes_from_the_image_file(
     read: Callable[..., Annotations], tmp_path: Path, size: Json
@@ -127,7 +160,15 @@ def test_a_size_that_cannot_be_right_comes_from_the_image_file(
 
 
 @pytest.mark.parametrize(
-    "size", [{}, {"width": 0, "height": 0}, {"width": -100, "height": 50}, {"width": 1, "height": 3}]
+    "size",
+    [
+        {},
+        {"width": 0, "height": 0},
+        {"width": -100, "height": 50},
+        {"width": 1, "height": 3},
+        {"width": 3_000_000_000, "height": 50},
+        {"width": 10**400, "height": 50},
+    ],
 )
 def test_a_size_that_nothing_tells_is_refused(read: Callable[..., Annotations], size: Json) -> None:
     line = refusal(read, [BOX], images=[{"id": 1, "file_name": "one.jpg", **size}])
@@ -184,6 +225,27 @@ def test_image_files_are_found_by_name_and_by_base_name(read: Callable[..., Anno
     found = read(captions=[{**CAPTION, "image_id": n} for n in range(len(names))], images=images, folder=folder)
     assert [scene.path for scene in found.scenes] == [folder / "sub" / "a.jpg", *[folder / "b.jpg"] * 4, None, None]
     assert found.dropped == {f"image files that are not in {folder}": 2}
+
+
+OLD, NEW = "COCO_val2014_000000000001.jpg", "000000000001.jpg"
+
+
+@pytest.mark.parametrize(("there", "listed"), [(NEW, OLD), (OLD, NEW), (f"sub/{NEW}", f"sub/{OLD}"), (OLD, OLD)])
+def test_image_files_are_found_by_the_names_of_2014_and_of_2017(
+    read: Callable[..., Annotations], tmp_path: Path, there: str, listed: str
+) -> None:
+    save_picture(tmp_path / "pictures" / there, 100, 50)
+    found = read([BOX], images=[{**IMAGE, "file_name": listed}], folder=tmp_path / "pictures")
+    assert found.scenes[0].path == tmp_path / "pictures" / there
+
+
+def test_an_image_file_is_found_by_the_name_that_only_one_of_the_files_gives(tmp_path: Path) -> None:
+    instances, captions, folder = tmp_path / "i.json", tmp_path / "c.json", tmp_path / "pictures"
+    save_picture(folder / "dog.jpg", 100, 50)
+    instances.write_text(json.dumps({"images": [IMAGE], "annotations": [BOX], "categories": [DOG]}))
+    captions.write_text(json.dumps({"images": [{**IMAGE, "file_name": "dog.jpg"}], "annotations": [CAPTION]}))
+    (scene,) = read_scenes(captions, instances, folder).scenes
+    assert (scene.file_name, scene.path) == ("one.jpg", folder / "dog.jpg")
 
 
 def test_a_name_never_leads_out_of_the_image_folder(read: Callable[..., Annotations], tmp_path: Path) -> None:

@@ -48,9 +48,12 @@ def test_a_file_cut_anywhere_is_said_to_be_cut_short(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "run git lfs pull"),
         (b"\x1f\x8b\x08rest", "gunzip"),
         (b"PK\x03\x04rest", "unpack"),
-        (b"<html>Not found</html>}", "is not JSON"),
+        (b"\n <!DOCTYPE html>\n<html>Not found", "begins with '<!DOCTYPE html>"),
+        (b"<html>Not found</html>}", "begins with '<html>"),
+        (b"\0" * 999, r"begins with '\x00\x00"),
+        (b"\x89PNG\r\n\x1a\n\0\0", "is not JSON"),
         (b'[{"image_id": 1, "category_id": 18, "bbox": [1, 2, 3, 4], "score": 0.5}]', "as results files are"),
-        (b"12", "bare int"),
+        (b"12", "begins with '12'"),
         (b'{"annotations": []}', 'no list "images"'),
         (b'{"images": []}', 'no list "annotations"'),
         (b'{"images": [], "annotations": {"1": {}}}', 'no list "annotations"'),
@@ -106,7 +109,29 @@ def test_files_of_different_splits_are_refused(tmp_path: Path) -> None:
     assert "different splits?" in line
     words += [{**CAPTION, "image_id": 18}]
     captions.write_text(json.dumps({"images": images, "annotations": words}))
-    assert len(read_scenes(captions, instances).scenes) == 40
+    found = read_scenes(captions, instances)
+    assert len(found.scenes) == 40
+    assert found.dropped == {"images that only one of the two files annotates (kept)": 38}
+
+
+def test_files_that_share_half_their_images_or_more_pass_without_a_word(tmp_path: Path) -> None:
+    instances, captions = tmp_path / "i.json", tmp_path / "c.json"
+    images = [{**IMAGE, "id": n} for n in range(30)]
+    boxes, words = ([{**row, "image_id": n} for n in ids] for row, ids in ((BOX, range(20)), (CAPTION, range(10, 30))))
+    instances.write_text(json.dumps({"images": images, "annotations": boxes, "categories": [DOG]}))
+    captions.write_text(json.dumps({"images": images, "annotations": words}))
+    assert read_scenes(captions, instances).dropped == {}
+
+
+def test_a_file_of_which_nothing_is_left_is_refused_with_the_counts(tmp_path: Path) -> None:
+    instances, captions = tmp_path / "i.json", tmp_path / "c.json"
+    boxes = [{**BOX, "id": n, "bbox": [1, 1, 0, 5]} for n in range(3)]
+    instances.write_text(json.dumps({"images": [IMAGE], "annotations": boxes, "categories": [DOG]}))
+    captions.write_text(json.dumps({"images": [IMAGE], "annotations": [{"id": 1, "image_id": 1}]}))
+    line = refusal(read_scenes, captions, instances)
+    assert f"no image with a caption or a box in {captions} or {instances}" in line
+    assert "3 boxes with no area" in line
+    assert "1 captions without text" in line
 
 
 # Folders

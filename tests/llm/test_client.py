@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from collections.abc import Callable, Iterator
 from email.utils import formatdate
@@ -8,13 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import openai
 import pytest
 
 from pipeline.errors import RunStopped
-from pipeline.llm.client import Answered, Client, Question, Refused
+from pipeline.llm.bodies import Question
+from pipeline.llm.budget import Budget
+from pipeline.llm.client import Answered, Client, Refused
 from pipeline.llm.faults import Answer, Completion, Failure, Fault, Faults, Raw, Reply, busy, script
 from pipeline.llm.journal import Journal
+from pipeline.llm.pacing import Pacing
 from pipeline.llm.server import Server, background
+from pipeline.llm.wire import Wire
 from pipeline.prompting.kinds import load_kinds
 from pipeline.prompting.render import build_prompt, render_messages
 from pipeline.records import Message, Scene
@@ -27,17 +33,35 @@ SOON = {"retry-after-ms": "10"}
 class Talk:
     """A client, its journal and the server it talks to."""
 
-    def __init__(self, journal: Journal, server: Server, **settings: Any) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        server: Server,
+        *,
+        base_url: str | None = None,
+        concurrency: int = 64,
+        timeout_s: float = 30,
+        **settings: Any,
+    ) -> None:
         self.server = server
+        self.journal = journal
         self.said: list[str] = []
-        self._journal = journal
-        self._settings = {"base_url": server.base_url, "api_key": "k", "say": self.said.append} | settings
+        self._url = base_url or server.base_url
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._settings = settings
+
+    def client(self) -> Client:
+        connection = openai.AsyncOpenAI(api_key="k", base_url=self._url)
+        wire = Wire(connection, self._concurrency, self._timeout_s)
+        budget, pacing = Budget(self.journal, {}, "model", url=wire.url), Pacing(self._concurrency)
+        return Client(self.journal, wire, pacing, budget, "model", say=self.said.append, **self._settings)
 
     def ask(self, *questions: Question) -> list[Answered | BaseException]:
         """Ask all at once."""
 
         async def run() -> list[Answered | BaseException]:
-            async with Client(self._journal, "model", **self._settings) as client:
+            async with self.client() as client:
                 return await asyncio.gather(*map(client.ask, questions), return_exceptions=True)
 
         return asyncio.run(run())
@@ -107,10 +131,10 @@ def test_what_the_journal_has_is_never_sent_again(talk: Callable[..., Talk]) -> 
 def test_another_seed_model_option_or_text_is_another_request(talk: Callable[..., Talk]) -> None:
     chat = talk(GOOD)
     chat.ask(question(1), question(2), question(1, "A cat."))
-    talk_hotter = Talk(chat._journal, chat.server, options={"temperature": 0.1})
+    talk_hotter = Talk(chat.journal, chat.server, options={"temperature": 0.1})
     talk_hotter.ask(question(1))
     assert chat.server.stats().requests == 4
-    assert chat._journal.count() == 4
+    assert chat.journal.count() == 4
 
 
 def test_a_server_that_ignores_seeds_still_gives_two_samples_of_one_scene(talk: Callable[..., Talk]) -> None:
@@ -286,7 +310,7 @@ def test_a_request_that_waits_for_its_next_try_holds_no_place(talk: Callable[...
     began = time.monotonic()
 
     async def run() -> float:
-        async with Client(chat._journal, "model", base_url=chat.server.base_url, api_key="k", concurrency=1) as client:
+        async with chat.client() as client:
             slow = asyncio.ensure_future(client.ask(question(0)))
             await asyncio.sleep(0.1)
             await client.ask(question(1))
@@ -310,7 +334,7 @@ def test_a_wrong_address_is_told_within_seconds(talk: Callable[..., Talk]) -> No
 def test_a_server_that_fails_from_the_start_is_told_within_seconds(talk: Callable[..., Talk]) -> None:
     (error,) = talk(Raw(b"Internal Server Error", 500, {"Content-Type": "text/plain"})).ask(question())
     assert isinstance(error, RunStopped)
-    assert "fails at every request (InternalServerError: Internal Server Error)" in str(error)
+    assert "fails at every request (status 500: Internal Server Error)" in str(error)
 
 
 def test_a_server_that_dies_ends_the_run_after_the_stated_time(talk: Callable[..., Talk]) -> None:
@@ -318,8 +342,8 @@ def test_a_server_that_dies_ends_the_run_after_the_stated_time(talk: Callable[..
     answers = chat.ask(*map(question, range(3)))
     stops = [answer for answer in answers if isinstance(answer, RunStopped)]
     assert len(stops) == 2
-    assert "has answered nothing for 1 s (InternalServerError: Rehearsed failure); run again" in str(stops[0])
-    assert chat._journal.count() == 1
+    assert "has answered nothing for 1 s (status 503: Rehearsed failure); run again" in str(stops[0])
+    assert chat.journal.count() == 1
 
 
 def test_a_request_that_alone_keeps_failing_is_a_reject(
@@ -347,4 +371,79 @@ def test_an_answer_that_is_no_use_was_paid_for_and_is_kept(talk: Callable[..., T
     assert isinstance(answered, Answered)
     assert answered.reply.finish_reason == completion.finish_reason
     assert answered.reply.refusal == completion.refusal
-    assert chat._journal.count() == 1
+    assert chat.journal.count() == 1
+
+
+def test_a_packed_refusal_is_read_like_any_other(talk: Callable[..., Talk]) -> None:
+    packed = gzip.compress(b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}')
+    (answered,) = talk(Raw(packed, 429, {"Content-Encoding": "gzip", **SOON}), GOOD).ask(question())
+    assert isinstance(answered, Answered)
+
+
+def test_busy_is_never_held_against_a_request(talk: Callable[..., Talk]) -> None:
+    chat = talk(GOOD, faults=Faults(ceiling=1, latency_s=0.05, retry_after_s=0.01))
+    answers = chat.ask(*map(question, range(60)))
+    assert all(isinstance(answer, Answered) for answer in answers)
+
+
+def test_replies_to_an_earlier_dialect_are_still_found(talk: Callable[..., Talk]) -> None:
+    refuses = False
+
+    def reply(body: Any) -> Answer:
+        if refuses and "temperature" in body:
+            return Failure(400, "Unsupported value: temperature", code="unsupported_value", param="temperature")
+        return GOOD
+
+    chat = talk(reply=reply)
+    chat.ask(*map(question, range(5)))
+    refuses = True
+    chat.ask(*map(question, range(7)))
+    assert chat.said == ["the server refuses temperature; leaving it out"]
+    before = chat.server.stats().requests
+    assert all(isinstance(answer, Answered) and not answer.paid_now for answer in chat.ask(*map(question, range(7))))
+    assert chat.server.stats().requests == before
+
+
+def test_a_word_in_one_late_refusal_changes_nothing_for_the_others(talk: Callable[..., Talk]) -> None:
+    chat = talk(GOOD, Failure(400, "this text has bad grammar"), GOOD, concurrency=1)
+    first, bad, third = chat.ask(question(1), question(2), question(3))
+    assert isinstance(bad, Refused)
+    assert isinstance(first, Answered)
+    assert isinstance(third, Answered)
+    assert chat.said == []
+
+
+def test_a_guess_that_no_answer_proves_is_not_remembered(talk: Callable[..., Talk]) -> None:
+    chat = talk(Failure(400, "no such thing"), Failure(400, "no such thing"), GOOD)
+    (error,) = chat.ask(question())
+    assert isinstance(error, RunStopped)
+    seen, reply = body_of(GOOD)
+    with background(reply, model="model") as mended:
+        Talk(chat.journal, mended).ask(question())
+    assert "response_format" in seen[0]
+
+
+@pytest.mark.parametrize("field", ["temperature", "max_tokens"])
+def test_a_value_that_is_too_large_is_not_taken_for_a_field_that_is_unknown(
+    talk: Callable[..., Talk], field: str
+) -> None:
+    message = f"Invalid '{field}': above the maximum value"
+    chat = talk(Failure(400, message, code="decimal_above_max_value", param=field), schema=False)
+    (error,) = chat.ask(question())
+    assert isinstance(error, RunStopped)
+    assert message in str(error)
+
+
+def test_a_server_that_falls_over_a_schema_is_asked_without(talk: Callable[..., Talk]) -> None:
+    def reply(body: Any) -> Answer:
+        return Failure(500, "NotImplementedError", headers=SOON) if "response_format" in body else GOOD
+
+    (answered,) = talk(reply=reply).ask(question())
+    assert isinstance(answered, Answered)
+
+
+def test_an_address_that_is_no_model_server_is_told_within_seconds(talk: Callable[..., Talk]) -> None:
+    page = Raw(b"<html>Welcome</html>", 200, {"Content-Type": "text/html"})
+    (error,) = talk(page).ask(question())
+    assert isinstance(error, RunStopped)
+    assert "fails at every request (no completion: status 200 without a completion" in str(error)

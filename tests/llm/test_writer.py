@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pipeline.llm.writer import write
 from pipeline.llm.writing.nouns import noun
 from pipeline.prompting.context import describe
-from pipeline.prompting.replies import Form, Shape, read_reply, reply_schema, write_reply
+from pipeline.prompting.replies import Form, Shape, describe_form, read_reply, reply_schema, write_reply
 from pipeline.records import Box, Scene, Turn
 from tests.llm.truth import COCO, Checker
 
@@ -89,6 +89,36 @@ def test_it_answers_in_the_shape_and_form_of_the_examples(shape: Shape, form: Fo
     reply = write(messages)
     assert reply.startswith("{") == (form == "json")
     assert bool(read_reply(reply, shape, form, question="Describe.", min_turns=4 if shape == "turns" else 1))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("form", FORMS)
+def test_without_a_schema_or_examples_it_answers_as_the_system_message_tells(shape: Shape, form: Form) -> None:
+    system = f"You see.\n\n{describe_form(shape, form, 2, 5)}"
+    reply = write([{"role": "system", "content": system}, {"role": "user", "content": STREET}])
+    assert reply.startswith("{") == (form == "json")
+    turns = read_reply(reply, shape, form, question="Describe.", min_turns=2, max_turns=5)
+    assert len(turns) > 1 or shape != "turns"
+
+
+@pytest.mark.parametrize("context", ["", "A dog", "grass: [0.0, 0.5, 1.0, 1.0]", STREET])
+@pytest.mark.parametrize("bounds", [(1, 1), (2, 2), (1, 3), (4, 5), (8, 8), (9, 20)])
+def test_a_conversation_keeps_the_bounds_that_the_system_message_tells(context: str, bounds: tuple[int, int]) -> None:
+    fewest, most = bounds
+    system = {"role": "system", "content": describe_form("turns", "json", fewest, most)}
+    schema = {"type": "json_schema", "json_schema": {"name": "reply", "schema": reply_schema("turns")}}
+    for seed in range(10):
+        reply = write([system, {"role": "user", "content": context}], schema, seed)
+        turns = read_reply(reply, "turns", "json", min_turns=fewest, max_turns=most)
+        assert len({turn.question for turn in turns}) == len(turns)
+        assert contradictions(context, turns) == []
+        assert [fault for text in texts(turns) for fault in faults(text)] == []
+
+
+def test_a_thing_is_still_asked_about_where_no_pair_of_closed_questions_was_found() -> None:
+    questions = {turn.question for seed in range(40) for turn in ask("grass: [0.0, 0.6, 0.4, 1.0]", "turns", seed)}
+    assert any(question.startswith("Where is the grass") for question in questions)
+    assert not any("Is there" in question for question in questions)
 
 
 def test_without_a_schema_or_examples_it_describes_the_scene_in_plain_text() -> None:

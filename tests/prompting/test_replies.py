@@ -11,7 +11,9 @@ from pipeline.prompting.replies import (
     Form,
     Shape,
     UnreadableReply,
+    Wanted,
     describe_form,
+    read_form,
     read_reply,
     reply_schema,
     write_reply,
@@ -60,8 +62,22 @@ def test_schema_is_what_strict_mode_takes(shape: Shape) -> None:
 @pytest.mark.parametrize("form", get_args(Form))
 @pytest.mark.parametrize("shape", get_args(Shape))
 def test_the_form_told_in_the_prompt_is_one_that_is_read(shape: Shape, form: Form) -> None:
-    told = describe_form(shape, form).partition("\n")[2] or "An answer."
+    told = describe_form(shape, form, 1, 2).partition("\n")[2] or "An answer."
     assert read_reply(told, shape, form)
+
+
+@pytest.mark.parametrize("form", get_args(Form))
+@pytest.mark.parametrize("shape", get_args(Shape))
+@pytest.mark.parametrize("bounds", [(1, 1), (1, 20), (4, 4), (8, 12)])
+def test_what_describe_form_tells_read_form_finds_in_a_prompt(
+    shape: Shape, form: Form, bounds: tuple[int, int]
+) -> None:
+    prompt = f"Write 99 questions. Be brief.\n\n{describe_form(shape, form, *bounds)}\n\nThank you."
+    assert read_form(prompt) == (Wanted(shape, form, *bounds) if shape == "turns" else Wanted(shape, form))
+
+
+def test_a_prompt_that_tells_no_form_asks_for_none() -> None:
+    assert read_form("Write 3 to 5 questions, each with its answer.") is None
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,16 @@ class Asked:
         """``there:dog``, ``where:dog``, ``count:dog``, ``pair:cat+dog``, ``caption:…`` and the like."""
         self._times: Counter[str] = Counter()
 
+    def draft(self) -> Asked:
+        """Return a copy to note further topics in, which may be dropped or adopted."""
+        draft = Asked()
+        draft.adopt(self)
+        return draft
+
+    def adopt(self, draft: Asked) -> None:
+        """Take over what a draft has noted."""
+        self.topics, self._times = set(draft.topics), draft._times.copy()
+
     def first_time(self, topic: str) -> bool:
         """Note a topic; tell whether it is new."""
         is_new = topic not in self.topics

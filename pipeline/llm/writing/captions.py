@@ -13,8 +13,8 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from pipeline.llm.writing.lexicon import GROUPS, NAMED, TELLING, word_set
-from pipeline.llm.writing.nouns import NUMBERS, article
+from pipeline.llm.writing.lexicon import COLOURS, GROUPS, NAMED, TELLING, word_set
+from pipeline.llm.writing.nouns import NUMBERS, article, is_plural
 
 Form = Literal["phrase", "sentence", "loose"]
 
@@ -92,8 +92,6 @@ _BASE_VERBS = word_set(
     "prepare wait hang rest go come get gather watch work look kick cross enjoy line fill travel share move talk "
     "stop drink surround pass lay"
 )
-_PLURALS = word_set("people men women children kids cattle sheep geese mice")
-_SINGULAR_S = word_set("tennis christmas business gas lens swiss series news chess swimsuit wilderness")
 _FUNCTION_WORDS = word_set(
     "a an the of in on with is are and at to by near next some two sitting standing while his her from for"
 )
@@ -142,9 +140,7 @@ def _is_doing(word: str) -> bool:
 
 
 def _is_plural(word: str) -> bool:
-    if word in _PLURALS:
-        return True
-    return word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _SINGULAR_S
+    return word == "sheep" or is_plural(word)  # which may be one, but here the number is in other words
 
 
 def _form(words: Sequence[str]) -> tuple[Form, int]:
@@ -298,7 +294,7 @@ _POSES = (
     word_set("parked stopped docked"),
     word_set("driving traveling travelling moving drives travels passes flying flies"),
 )
-_COLOURS = word_set("red blue green yellow orange purple pink brown black white grey gray silver golden tan colorful")
+_COLOURS = COLOURS | {"colorful"}
 
 
 def agree(first: Caption, second: Caption) -> bool:

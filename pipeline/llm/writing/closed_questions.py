@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pipeline.llm.writing.asking import Asked, Asker
-from pipeline.llm.writing.facts import Pen, be, is_clear, is_fair_match, mention, more, the, whereabouts
+from pipeline.llm.writing.facts import Pen, are_apart, be, is_clear, is_fair_match, mention, more, the, whereabouts
 from pipeline.llm.writing.layout import common_side, is_left_of
 from pipeline.llm.writing.lexicon import COMPANIONS, EVERYDAY, FORMS, GROUPS, MEMBERS
 from pipeline.llm.writing.nouns import NUMBERS, article, capital
-from pipeline.llm.writing.scene import Thing, View
+from pipeline.llm.writing.scene import View
 from pipeline.records import Turn
 
 # Of these groups, one thing may be named in place of another: "no dog, but a cat".
@@ -81,7 +81,7 @@ def _no_relation(view: View, pen: Pen, asked: Asked) -> Turn | None:
 
 
 def _relation(view: View, pen: Pen, asked: Asked, truth: bool) -> Turn | None:
-    found = asked.pair(view, pen, _apart)
+    found = asked.pair(view, pen, are_apart)
     if found is None:
         return None
     a, b = found
@@ -96,10 +96,6 @@ def _relation(view: View, pen: Pen, asked: Asked, truth: bool) -> Turn | None:
     else:
         answer = pen.pick(("No, {0} is to the {1} of {2}.", "No, it is the other way round: {0} is to the {1} of {2}."))
     return Turn(question, answer.format(first, actual, second))
-
-
-def _apart(a: Thing, b: Thing) -> bool:
-    return a.alone and b.alone and (is_left_of(a.main, b.main) or is_left_of(b.main, a.main))
 
 
 def _yes_more(view: View, pen: Pen, asked: Asked) -> Turn | None:

@@ -21,6 +21,7 @@ from pipeline.llm.writing.layout import (
     overlaps_across,
     place,
     side,
+    spot,
 )
 from pipeline.llm.writing.nouns import NUMBERS, capital, listed
 from pipeline.llm.writing.scene import Thing
@@ -134,7 +135,7 @@ def hull(thing: Thing) -> Spot:
         return thing.main
     x0, y0 = min(box.x0 for box in thing.spots), min(box.y0 for box in thing.spots)
     x1, y1 = max(box.x1 for box in thing.spots), max(box.y1 for box in thing.spots)
-    return Spot(x0, y0, x1, y1, (x0 + x1) / 2, (y0 + y1) / 2, (x1 - x0) * (y1 - y0))
+    return spot(x0, y0, x1, y1)
 
 
 def spread(pen: Pen, thing: Thing) -> str | None:
@@ -225,6 +226,11 @@ def relation(pen: Pen, a: Thing, b: Thing, vertical: bool | None = None) -> str 
         elif is_above(second, first):
             found.append("below" if over else f"lower in the {pen.image} than")
     return f"{the(pen, a)} {be(a)} {pen.pick(found)} {the(pen, b)}" if found else None
+
+
+def are_apart(a: Thing, b: Thing) -> bool:
+    """Tell whether one of two single things is clearly to the left of the other."""
+    return a.alone and b.alone and (is_left_of(a.main, b.main) or is_left_of(b.main, a.main))
 
 
 def closeness(a: Thing, b: Thing) -> str | None:

@@ -14,6 +14,9 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+COLOURS = word_set("red blue green yellow orange purple pink brown black white grey gray silver golden tan beige")
+"""As captions name them."""
+
 _ROWS = """
 person | person | people | people | person/people man/men woman/women boy girl child/children kid baby/babies
     toddler guy lady/ladies gentleman/gentlemen adult player batter catcher umpire surfer skier snowboarder

@@ -42,6 +42,9 @@ _IRREGULAR = {
     "loaf": "loaves", "half": "halves", "sheep": "sheep", "deer": "deer", "fish": "fish", "aircraft": "aircraft",
     "series": "series", "species": "species",
 }  # fmt: skip
+_PLURALS = frozenset(_IRREGULAR.values()) - _IRREGULAR.keys() | {"cattle"}
+_SINGULARS = _IRREGULAR.keys() | word_set("christmas gas lens news")
+"""Words that are no plural, whatever they end in."""
 _LONGEST_WORDS = 8  # of a label; some data sets put a whole sentence there
 
 
@@ -60,18 +63,18 @@ def noun(label: str) -> Noun:
     head = words[words.index("of") - 1] if "of" in words[1:] else words[-1]
     if head.lower() in _MASSES:
         return Noun(one, one, one, f"some {one}", "", False, "is")
-    if _is_plural(head):
+    if is_plural(head):
         return Noun(one, one, one, f"some {one}", "", False, "are")
     before, after = one.rsplit(head, 1) if head == words[-1] else one.split(head, 1)
     return Noun(one, one, f"{before}{_plural(head)}{after}", f"{article(one)} {one}", "", True, "is")
 
 
-def _is_plural(word: str) -> bool:
+def is_plural(word: str) -> bool:
+    """Tell whether a word is surely a plural, by its ending or because we know it."""
     lower = word.lower()
-    if lower in _IRREGULAR:
-        return False
-    regular = word.isascii() and len(word) > 3 and lower.endswith("s") and not lower.endswith(("ss", "us", "is"))
-    return regular or lower in _IRREGULAR.values()
+    if lower in _SINGULARS or lower in _PLURALS:
+        return lower in _PLURALS
+    return word.isascii() and len(word) > 3 and lower.endswith("s") and not lower.endswith(("ss", "us", "is"))
 
 
 def _plural(word: str) -> str:

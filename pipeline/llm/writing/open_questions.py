@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pipeline.llm.writing.any_image import ALWAYS
 from pipeline.llm.writing.asking import Asked, Asker
 from pipeline.llm.writing.captions import Caption, as_phrase, as_sentence, lowered, subject
 from pipeline.llm.writing.facts import (
     Pen,
+    are_apart,
     be,
     everything,
     is_clear,
@@ -25,7 +27,7 @@ from pipeline.llm.writing.facts import (
 from pipeline.llm.writing.layout import common_side, is_left_of, left_to_right
 from pipeline.llm.writing.lexicon import FORMS
 from pipeline.llm.writing.nouns import NUMBERS, capital, listed
-from pipeline.llm.writing.scene import Thing, View
+from pipeline.llm.writing.scene import View
 from pipeline.records import Turn
 
 _WHAT_IS_SHOWN = (
@@ -156,7 +158,7 @@ def _where_relative(view: View, pen: Pen, asked: Asked) -> Turn | None:
 
 
 def _which_side(view: View, pen: Pen, asked: Asked) -> Turn | None:
-    found = asked.pair(view, pen, lambda a, b: a.alone and b.alone and _apart(a, b))
+    found = asked.pair(view, pen, are_apart)
     if found is None:
         return None
     a, b = found
@@ -169,10 +171,6 @@ def _which_side(view: View, pen: Pen, asked: Asked) -> Turn | None:
     answer = pen.pick(("The {0} is; the {1} is to the {3} of it.", "The {0} is farther to the {2} than the {1}."))
     other = "right" if asked_side == "left" else "left"
     return Turn(question, answer.format(near.noun.one, far.noun.one, asked_side, other))
-
-
-def _apart(a: Thing, b: Thing) -> bool:
-    return is_left_of(a.main, b.main) or is_left_of(b.main, a.main)
 
 
 def _in_order(view: View, pen: Pen, asked: Asked) -> Turn | None:
@@ -332,39 +330,10 @@ def _title(view: View, pen: Pen, asked: Asked) -> Turn | None:
     return Turn(question.format(pen.image), f"A fitting title could be “{capital(words)}”.")
 
 
-def _unknowable(view: View, pen: Pen, asked: Asked) -> Turn | None:
-    question = pen.pick(("What can the {} alone not tell us?", "What remains open when one looks at the {}?"))
-    answer = pen.pick(
-        (
-            "It does not tell what happened before or what comes next.",
-            "What came before this moment, and what follows it, remains open.",
-            "The moments before and after remain a matter of guesswork.",
-        )
-    )
-    return Turn(question.format(pen.image), answer)
-
-
-def _ways_to_look(view: View, pen: Pen, asked: Asked) -> Turn | None:
-    question = pen.pick(("How should one look at this {}?", "What is a good way to study this {}?"))
-    answer = pen.pick(
-        (
-            "It helps to take in the whole first and then go from one side to the other.",
-            "A good way is to begin with what stands out and then let the eye wander to the edges.",
-        )
-    )
-    return Turn(question.format(pen.image), answer)
-
-
-def _first_glance(view: View, pen: Pen, asked: Asked) -> Turn | None:
-    question = pen.pick(("What might somebody say who sees this {} for the first time?", "How might a viewer react?"))
-    answer = pen.pick(("Probably that it deserves a second look.", "A viewer might want to know the story behind it."))
-    return Turn(question.format(pen.image), answer)
-
-
 OPEN: tuple[Asker, ...] = (
     _how_many, _where_is, _where_relative, _which_side, _in_order, _larger, _more_of, _what_else, _what_is_where,
     _doing, _colour, _place,
 )  # fmt: skip
 OPEN_AGAIN: tuple[Asker, ...] = (_how_many, _where_is, _where_relative, _another_detail)
-LAST: tuple[Asker, ...] = (_another_detail, _closer_look, _title, _unknowable, _ways_to_look, _first_glance)
-"""For scenes about which hardly anything is known: the last three can always be asked."""
+LAST: tuple[Asker, ...] = (_another_detail, _closer_look, _title, *ALWAYS)
+"""For scenes about which hardly anything is known, and for conversations that are to be long."""

@@ -16,7 +16,7 @@ import msgspec
 
 from pipeline.llm.writing.captions import Caption, read_caption
 from pipeline.llm.writing.layout import Spot, spot
-from pipeline.llm.writing.lexicon import GROUPS, NAMED, PERSON_WORDS, STEMS, TELLING, word_set
+from pipeline.llm.writing.lexicon import COLOURS, GROUPS, NAMED, PERSON_WORDS, STEMS, TELLING, word_set
 from pipeline.llm.writing.nouns import NUMBERS, Noun, article, noun
 
 MOST_EXACT = 9
@@ -299,7 +299,6 @@ def _knows_more(tokens: Sequence[str], counts: dict[str, int], shared: Counter[s
     return False
 
 
-_COLOURS = word_set("red blue green yellow orange purple pink brown black white grey gray silver golden tan beige")
 _AFTER_NOUN = word_set(
     ". is are with in on that at and sitting standing parked near next by to behind beside driving holding walking "
     "lying laying flying while looking under traveling going which eating moving riding resting grazing"
@@ -312,12 +311,12 @@ def _colours(token_lists: Sequence[Sequence[str]], things: Sequence[Thing]) -> d
     said: dict[str, set[str]] = {}
     for tokens in token_lists:
         for index, token in enumerate(tokens):
-            if token not in _COLOURS or (index and tokens[index - 1] in ("and", "dark", "light", "bright")):
+            if token not in COLOURS or (index and tokens[index - 1] in ("and", "dark", "light", "bright")):
                 continue
             end, colour = index + 1, token
-            if end + 1 < len(tokens) and tokens[end] == "and" and tokens[end + 1] in _COLOURS:
+            if end + 1 < len(tokens) and tokens[end] == "and" and tokens[end + 1] in COLOURS:
                 end, colour = end + 2, f"{token} and {tokens[end + 1]}"
-            if end >= len(tokens) or tokens[end] in _COLOURS:
+            if end >= len(tokens) or tokens[end] in COLOURS:
                 continue
             named = _named(tokens, end)
             after = tokens[end + 1] if end + 1 < len(tokens) else "."

@@ -1,0 +1,141 @@
+"""A run through the batch interface: round by round, until the journal holds what the samples need.
+
+The first round has every sample's first question; the next ones have the questions again whose replies could not be
+read. What is left after that, the ordinary loop asks online.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import openai
+
+from pipeline.llm.batch import run_batches
+from pipeline.llm.batch_lines import Job
+from pipeline.llm.bodies import Body, Question
+from pipeline.llm.budget import Budget
+from pipeline.llm.client import Answered, Client
+from pipeline.llm.journal import Journal, Reply
+from pipeline.llm.money import NO_HOLD
+from pipeline.making import make_sample, steps
+from pipeline.prompting.render import Prompt
+from pipeline.samples.plan import Planned
+
+ROUNDS_WITHOUT_ALL = 3  # batches that expire are submitted again so often; then the rest is asked online
+
+
+async def run_in_batches(
+    connection: openai.AsyncOpenAI,
+    client: Client,
+    journal: Journal,
+    budget: Budget,
+    plan: Sequence[Planned],
+    prompts: Mapping[str, Prompt],
+    *,
+    seed: int,
+    attempts: int,
+    poll_s: float,
+    say: Callable[[str], None],
+) -> None:
+    """Have as much of the plan answered by batches as they will answer.
+
+    Args:
+        connection: For files and batches.
+        client: Asks one question online, to learn what the server takes: a batch of wrong requests would fail whole.
+        journal: Where replies and the state of batches are kept.
+        budget: At the batch price.
+        plan: What to make.
+        prompts: By kind.
+        seed: Of the run.
+        attempts: Most replies to pay for, for one sample.
+        poll_s: Seconds between two looks at the batches.
+        say: Takes a line for people.
+
+    Raises:
+        RunStopped: The server refuses batches, or the person stopped the run; the same command carries on.
+    """
+    if not journal.count():
+        await make_sample(client, prompts[plan[0].kind], plan[0], seed=seed, attempts=attempts)
+    missing = _Missing(client, journal, budget, plan, prompts, seed, attempts)
+    try:
+        for _ in range(attempts):
+            for _ in range(ROUNDS_WITHOUT_ALL):
+                outcome = await run_batches(
+                    connection,
+                    journal,
+                    missing.jobs(),
+                    say=say,
+                    poll_s=poll_s,
+                    stopping=client.stopping,
+                    keep=missing.keep,
+                )
+                missing.free([*(refusal.key for refusal in outcome.refused), *outcome.unanswered])
+                if not outcome.unanswered or not outcome.answered:
+                    break
+            if not outcome.answered:
+                return
+    finally:
+        await connection.close()
+
+
+class _Missing:
+    """The questions of a plan that the journal has no reply to, and the money that they may cost."""
+
+    def __init__(
+        self,
+        client: Client,
+        journal: Journal,
+        budget: Budget,
+        plan: Sequence[Planned],
+        prompts: Mapping[str, Prompt],
+        seed: int,
+        attempts: int,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._budget = budget
+        self._plan = plan
+        self._prompts = prompts
+        self._seed = seed
+        self._attempts = attempts
+        self._holds = journal.money.open_holds()  # those of batches that an earlier process submitted among them
+
+    def jobs(self) -> Iterator[Job]:
+        """Yield the next question of each sample that lacks a reply, as long as the budget has room for it."""
+        for planned in self._plan:
+            question = self._next(planned)
+            if question is None:
+                continue
+            body = self._client.bodies.build(question, self._client.dialect)
+            if not self._afford(body):
+                return
+            yield Job(body.key, planned.id, body.content)
+
+    def _next(self, planned: Planned) -> Question | None:
+        taking = steps(self._prompts[planned.kind], planned, seed=self._seed, attempts=self._attempts)
+        try:
+            question = next(taking)
+            while kept := self._journal.find(self._client.bodies.build(question, self._client.dialect).key):
+                key = self._client.bodies.build(question, self._client.dialect).key
+                question = taking.send(Answered(key, kept, paid_now=False))
+        except StopIteration:
+            return None
+        return question
+
+    def _afford(self, body: Body) -> bool:
+        if body.key in self._holds:
+            return True
+        hold = self._budget.reserve(body.key, len(body.content), body.most_tokens)
+        if hold is not None:
+            self._holds[body.key] = hold
+        return hold is not None
+
+    def keep(self, key: bytes, sample: str, reply: Reply) -> None:
+        """Commit a reply at the batch price."""
+        self._budget.keep(self._holds.pop(key, NO_HOLD), key, sample, reply)
+
+    def free(self, keys: list[bytes]) -> None:
+        """Give back what was reserved for requests that were not answered, and so not billed."""
+        for key in keys:
+            if hold := self._holds.pop(key, None):
+                self._budget.release(hold)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import datasets
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import RunStopped
+from pipeline.records import Sample, Scene, Turn
+from pipeline.samples.shards import BATCH_BYTES, BATCH_ROWS, SCHEMA, read_shard, write_parquet, write_shard
+
+
+def samples(scene: Scene, count: int) -> list[Sample]:
+    return [
+        Sample(
+            id=f"{scene.image_id}/conversation/{n}",
+            scene=scene,
+            kind="conversation",
+            context="A dog runs.",
+            turns=[Turn("Who runs?", "A dog.")],
+            model="m",
+            prompt_hash="p",
+            request_hash="r",
+            seed=n,
+            attempts=1,
+            finish_reason="stop",
+            prompt_tokens=1,
+            completion_tokens=1,
+            cost_usd=None,
+        )
+        for n in range(count)
+    ]
+
+
+def batch_sizes(shard: Path) -> list[int]:
+    with pa.OSFile(str(shard)) as source:
+        return [batch.num_rows for batch in pa.ipc.open_stream(source)]
+
+
+def test_a_shard_of_large_images_is_cut_into_batches_by_their_bytes(dog: Scene) -> None:
+    picture, shard = Path("dog.jpg"), Path("0.arrow")
+    picture.write_bytes(bytes(BATCH_BYTES // 2))
+    write_shard(shard, samples(msgspec.structs.replace(dog, path=picture), 5), embed_images=True)
+    assert batch_sizes(shard) == [2, 2, 1]
+    write_parquet(Path("samples.parquet"), [read_shard(shard)], SCHEMA)
+    groups = pq.read_metadata("samples.parquet")
+    assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [2, 2, 1]
+    assert datasets.Dataset.from_file(str(shard))["seed"] == [0, 1, 2, 3, 4]
+
+
+def test_a_shard_without_images_is_cut_by_rows(dog: Scene) -> None:
+    write_shard(Path("0.arrow"), samples(dog, 2 * BATCH_ROWS), embed_images=False)
+    assert batch_sizes(Path("0.arrow")) == [BATCH_ROWS, BATCH_ROWS]
+
+
+def test_a_shard_of_nothing_but_rejects_can_be_read() -> None:
+    write_shard(Path("0.arrow"), [], embed_images=False)
+    assert read_shard(Path("0.arrow")).num_rows == 0
+    assert datasets.Dataset.from_file("0.arrow").num_rows == 0
+
+
+def test_an_image_that_is_gone_stops_the_run_in_one_line(dog: Scene) -> None:
+    gone = msgspec.structs.replace(dog, path=Path("gone.jpg"))
+    with pytest.raises(RunStopped, match=r"cannot read gone.jpg: No such file .*put it back and run again"):
+        write_shard(Path("0.arrow"), samples(gone, 1), embed_images=True)
+    assert list(Path().iterdir()) == []
