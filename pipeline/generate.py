@@ -19,7 +19,6 @@ from typing import Any
 import msgspec
 import openai
 
-from pipeline.batching import run_in_batches
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.forecast import describe_forecast, forecast
 from pipeline.llm import writer
@@ -234,6 +233,8 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
             async with client, _in_background(journal.keep_forcing(), metrics.keep_writing()):
                 with loop.stopping_on_interrupt():
                     if settings.batch:
+                        from pipeline.batching import run_in_batches
+
                         batch_budget = Budget(
                             journal, prices, run.model, url=wire.url, max_usd=settings.max_cost, batch=True
                         )

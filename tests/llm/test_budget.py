@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -278,22 +277,3 @@ def test_under_faults_the_server_bills_no_more_than_the_ceiling(opened: Callable
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_journal_from_before_money_was_counted_is_taken_over(tmp_path: Path) -> None:
-    path = tmp_path / "j.sqlite"
-    old = sqlite3.connect(path)
-    old.executescript(
-        "CREATE TABLE replies (key BLOB PRIMARY KEY, sample TEXT NOT NULL, content TEXT, refusal TEXT,"
-        " finish_reason TEXT, model TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,"
-        " completion_tokens INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;"
-        "CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-        "INSERT INTO replies VALUES (x'6b', 's', 'A dog.', NULL, 'stop', 'm', 1000, 0, 500, 0);"
-        f"PRAGMA application_id = {0x564C4A31}; PRAGMA user_version = 1;"
-    )
-    old.close()
-    journal = Journal(path)
-    assert journal.find(b"k") == reply()
-    budget = Budget(journal, PRICES, "m", max_usd=1)
-    assert budget.sums().spent == 0.002
-    journal.close()
