@@ -301,7 +301,7 @@ class Client:
         status = getattr(error, "status_code", None)
         if status == 429 and may_pass(error):
             self.pacing.refused(place, retry_after_s(error))
-        elif may_pass(error):
+        elif may_pass(error) and self._ever_answered:  # before that, failures tell of an address, not of a load
             self.pacing.failed(place)
         else:
             self.pacing.withdrawn(place)
