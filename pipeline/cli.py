@@ -29,7 +29,9 @@ app = App(
     ),
     version=lambda: version("visual-instruction-pipeline"),
     help_format="plaintext",
-    default_parameter=Parameter(negative_iterable=(), show_default=lambda value: "none" if value == () else value),
+    default_parameter=Parameter(
+        negative_iterable=(), negative_bool=(), show_default=lambda value: "none" if value == () else value
+    ),
     usage="Usage: python -m pipeline COMMAND [OPTIONS]",
 )
 
@@ -50,7 +52,8 @@ def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = Gen
     except Interrupted:
         print("stopped; what was paid for is kept, the same command carries on", file=sys.stderr)
         return INTERRUPTED
-    if outcome is None:
+    if isinstance(outcome, str):
+        print(outcome)
         return 0
     folder = outcome.folder.path
     rejected = sum(outcome.rejects.values())

@@ -43,7 +43,7 @@ from pipeline.samples.card import write_card
 from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
 from pipeline.samples.shards import REJECT_SCHEMA, SCHEMA, Shards, in_batches, read_shard, reject_row, write_parquet
-from pipeline.settings import MODEL_KEY, MODEL_URL, GenerateSettings, read_options
+from pipeline.settings import KEY_VARIABLE, URL_VARIABLE, GenerateSettings, read_options
 
 OFFLINE = "offline writer (rules, not a language model)"
 CONNECT_CLIENT_S = 60.0  # of the client that handles files and batches
@@ -85,7 +85,7 @@ class Run(msgspec.Struct, frozen=True):
         return self.settings.model or writer.NAME
 
 
-def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome | None:
+def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome | str:
     """Make the samples of a run, carrying on where an earlier process ended.
 
     Args:
@@ -93,7 +93,7 @@ def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome 
         say: Takes a line for people.
 
     Returns:
-        What was made; ``None`` after a dry run.
+        What was made; after a dry run, the forecast as a text for people.
 
     Raises:
         PipelineError: Something is wrong with what was asked for; nothing has been spent.
@@ -105,13 +105,13 @@ def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome 
     prompts = {name: build_prompt(kind, form) for name, kind in source.kinds.items()}
     run = Run(settings, source, prompts, RunFolder(settings.out or Path("outputs") / source.name))
     key = api_key(settings) if settings.model else "offline"
-    _announce(run, say)
     if settings.dry_run:
-        say(_forecast(run))
-        return None
+        _announce(run, say)
+        return _forecast(run)
     with run.folder.held():
         journal = Journal(run.folder.journal)
         try:
+            _announce(run, say)
             with _server(settings) as base_url:
                 return asyncio.run(_run(run, journal, base_url, key))
         finally:
@@ -124,9 +124,9 @@ def api_key(settings: GenerateSettings) -> str:
     Raises:
         PipelineError: There is none, and the server is OpenAI's.
     """
-    key = os.environ.get(MODEL_KEY, "").strip()  # keys that come from files often end in a line break
-    if not key and not (settings.base_url or os.environ.get(MODEL_URL)):
-        raise PipelineError(f"no API key; set {MODEL_KEY}, or {MODEL_URL} or --base-url for a local server")
+    key = os.environ.get(KEY_VARIABLE, "").strip()  # keys that come from files often end in a line break
+    if not key and not (settings.base_url or os.environ.get(URL_VARIABLE)):
+        raise PipelineError(f"no API key; set {KEY_VARIABLE}, or {URL_VARIABLE} or --base-url for a local server")
     return key or "none"
 
 
@@ -153,7 +153,7 @@ def _forecast(run: Run) -> str:
         body = bodies.build(first, dialect)
         return body.key, body.content
 
-    url = settings.base_url or os.environ.get(MODEL_URL) if settings.model else "http://127.0.0.1"
+    url = settings.base_url or os.environ.get(URL_VARIABLE) if settings.model else "http://127.0.0.1"
     price = find_price(load_prices(settings.prices), run.model, url)
     journal = Journal(run.folder.journal) if run.folder.journal.exists() else None
     try:
@@ -168,7 +168,7 @@ def _forecast(run: Run) -> str:
 def _server(settings: GenerateSettings) -> Iterator[str | None]:
     """Give the address to ask: the person's, or that of the offline writer, started for this run."""
     if settings.model:
-        yield settings.base_url or os.environ.get(MODEL_URL) or None
+        yield settings.base_url or os.environ.get(URL_VARIABLE) or None
     else:
         with background() as server:
             yield server.base_url
@@ -200,60 +200,20 @@ def _openai_client(base_url: str | None, key: str) -> openai.AsyncOpenAI:
 
 async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Outcome:
     settings, folder = run.settings, run.folder
-    wire = connect(settings, base_url, key)
-    prices = load_prices(settings.prices)
-    budget = Budget(journal, prices, run.model, url=wire.url, max_usd=settings.max_cost)
     record = _begin_record(run, base_url)
     with Progress(settings.count_good or len(run.source.plan)) as progress:
-        client = Client(
-            journal,
-            wire,
-            Pacing(settings.concurrency, rpm=settings.rpm, tpm=settings.tpm),
-            budget,
-            run.model,
-            schema=settings.reply_format == "auto",
-            options=read_options(list(settings.set)),
-            give_up_s=settings.give_up,
-            known_as=None if settings.model else "offline",
-            say=progress.say,
-        )
+        client = _client(run, journal, connect(settings, base_url, key), progress.say)
         embed = run.source.is_quickstart if settings.embed_images is None else settings.embed_images
         shards = Shards(folder.shards, settings.shard_size, embed_images=embed)
+        workers = 2 * settings.concurrency  # more than may be in flight: one that waits for its next try sends nothing
         loop = Loop(
-            client,
-            run.prompts,
-            shards,
-            progress,
-            seed=settings.seed,
-            attempts=settings.attempts,
-            workers=2 * settings.concurrency,
+            client, run.prompts, shards, progress, seed=settings.seed, attempts=settings.attempts, workers=workers
         )
         metrics = Metrics(folder.metrics, client, loop.made)
         try:
             async with client, _in_background(journal.keep_forcing(), metrics.keep_writing()):
                 with loop.stopping_on_interrupt():
-                    if settings.batch:
-                        from pipeline.batching import run_in_batches
-
-                        batch_budget = Budget(
-                            journal, prices, run.model, url=wire.url, max_usd=settings.max_cost, batch=True
-                        )
-                        await run_in_batches(
-                            _openai_client(base_url, key),
-                            client,
-                            journal,
-                            batch_budget,
-                            run.source.plan,
-                            run.prompts,
-                            seed=settings.seed,
-                            attempts=settings.attempts,
-                            poll_s=settings.batch_poll,
-                            say=progress.say,
-                        )
-                    elif waiting := Ledger(journal).waiting():
-                        raise RunStopped(
-                            f"{waiting:,} requests are in batches at the server; pass --batch to collect them"
-                        )
+                    await _batches_first(run, journal, client, base_url, key, progress.say)
                     await loop.run(run.source.plan, settings.count_good)
         except BaseException as error:
             why = error if isinstance(error, PipelineError) else type(error).__name__
@@ -267,6 +227,58 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
     write_card(folder, finished)
     made, tally = loop.made, client.tally
     return Outcome(folder, dict(made.samples), dict(made.reasons), tally.sent, tally.kept, tally.cost_usd)
+
+
+def _client(run: Run, journal: Journal, wire: Sender, say: Callable[[str], None]) -> Client:
+    settings = run.settings
+    return Client(
+        journal,
+        wire,
+        Pacing(settings.concurrency, rpm=settings.rpm, tpm=settings.tpm),
+        _budget(run, journal, wire.url),
+        run.model,
+        schema=settings.reply_format == "auto",
+        options=read_options(list(settings.set)),
+        give_up_s=settings.give_up,
+        known_as=None if settings.model else "offline",
+        say=say,
+    )
+
+
+def _budget(run: Run, journal: Journal, url: str, *, batch: bool = False) -> Budget:
+    prices = load_prices(run.settings.prices)
+    return Budget(journal, prices, run.model, url=url, max_usd=run.settings.max_cost, batch=batch)
+
+
+async def _batches_first(
+    run: Run, journal: Journal, client: Client, base_url: str | None, key: str, say: Callable[[str], None]
+) -> None:
+    """Have batches answer what they will, if the person wants that, so that the loop finds it in the journal.
+
+    Raises:
+        RunStopped: Batches of an earlier process are at the server, and the person does not ask for them.
+    """
+    settings = run.settings
+    if not settings.batch:
+        if waiting := Ledger(journal).waiting():
+            raise RunStopped(f"{waiting:,} requests are in batches at the server; pass --batch to collect them")
+        return
+    from pipeline.batching import run_in_batches
+
+    connection = _openai_client(base_url, key)
+    budget = _budget(run, journal, str(connection.base_url), batch=True)
+    await run_in_batches(
+        connection,
+        client,
+        journal,
+        budget,
+        run.source.plan,
+        run.prompts,
+        seed=settings.seed,
+        attempts=settings.attempts,
+        poll_s=settings.batch_poll,
+        say=say,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -8,7 +8,7 @@ import msgspec
 
 from pipeline.annotations.coco import find_files, read_scenes
 from pipeline.errors import PipelineError
-from pipeline.prompting.kinds import Kind, load_kinds, shipped
+from pipeline.prompting.kinds import Kind, load_kinds, render_user, shipped
 from pipeline.records import Scene
 from pipeline.samples.plan import Planned, choose_scenes, draw, plan_each, plan_totals
 from pipeline.settings import GenerateSettings, SourceSettings, check_source, read_counts, read_parts
@@ -73,6 +73,9 @@ def read_source(settings: SourceSettings, total: str | None = None, *, in_drawn_
     if not plan:
         sees = ", ".join(sorted({part for kind in kinds.values() for part in kind.context}))
         raise PipelineError(f"nothing to make: none of {len(scenes)} images has what the kinds see ({sees})")
+    if settings.prompts:  # a template of somebody's own may stumble over one scene in a hundred thousand
+        for planned in plan:
+            render_user(kinds[planned.kind], planned.scene)
     files = {"captions": captions, "instances": instances, "images": images}
     return Source(
         name=name,

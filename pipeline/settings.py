@@ -17,8 +17,8 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pipeline.errors import PipelineError
 from pipeline.records import ContextPart, Record
 
-MODEL_KEY = "OPENAI_API_KEY"
-MODEL_URL = "OPENAI_BASE_URL"
+KEY_VARIABLE = "OPENAI_API_KEY"
+URL_VARIABLE = "OPENAI_BASE_URL"
 MOST_SAMPLES = 10_000_000  # a plan is kept in memory, about 150 bytes a sample
 
 # Headings of a help page, in its order.
@@ -185,7 +185,7 @@ class GenerateSettings(SourceSettings):
     """Run folder; the same command on the same folder carries on. (default: outputs/<name of the annotations>)"""
     shard_size: Annotated[int, _OUTPUT] = Field(default=1000, ge=1)
     """Planned samples in a shard."""
-    embed_images: Annotated[bool | None, _OUTPUT] = None
+    embed_images: Annotated[bool | None, _OUTPUT, Parameter(negative="--no-embed-images")] = None
     """Put the image files' bytes into the shards. (default: only for the quick-start scenes)"""
 
 
@@ -230,10 +230,14 @@ def _check_generate(settings: GenerateSettings) -> None:
         raise PipelineError("--kinds counts samples an image and --total in all; pass one of them")
     if settings.base_url and not settings.model:
         raise PipelineError("--base-url goes with --model; name the model that the server serves")
+    if settings.batch and settings.count_good:
+        raise PipelineError("--batch submits the whole plan, and --count-good stops within it; pass one of them")
+    if settings.engine == "ray" and not settings.model and os.environ.get("RAY_ADDRESS"):
+        raise PipelineError("--engine ray: the offline writer cannot be reached from other machines; pass --model")
     own = settings.annotations or settings.captions or settings.instances
     if settings.embed_images and own and not settings.images:
         raise PipelineError("--embed-images goes with --images; pass the folder of the image files")
-    name, url = ("--base-url", settings.base_url) if settings.base_url else (MODEL_URL, os.environ.get(MODEL_URL))
+    name, url = ("--base-url", settings.base_url) if settings.base_url else (URL_VARIABLE, os.environ.get(URL_VARIABLE))
     if settings.model and url and not _is_address(url):
         raise PipelineError(f"{name}: {url!r} is no address of a server; write it like http://localhost:8000/v1")
 

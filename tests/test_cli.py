@@ -81,6 +81,7 @@ def test_every_command_has_help_and_a_line_in_the_readme(command: str, capsys: p
         (["generate", "--annotations", ".", "--captions", "c.json"], "--annotations finds both files by itself"),
         (["generate", "--images", "."], "--images goes with annotations"),
         (["generate", "--kinds", "conversation", "--total", "conversation=5"], "pass one of them"),
+        (["generate", "--batch", "--count-good", "5"], "pass one of them"),
         (["generate", "--base-url", "http://localhost:1/v1"], "--base-url goes with --model"),
         (["generate", "--kinds", ""], "--kinds: the value is empty"),
         (["generate", "--total="], "--total: the value is empty"),

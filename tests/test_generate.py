@@ -532,7 +532,7 @@ def test_a_dry_run_tells_and_sends_nothing(coco: Callable[..., Path], capsys: py
         command = ["generate", "--annotations", str(coco(5)), "--out", "run", "--dry-run", *model]
         assert run_command(command) == 0
         assert server.stats().requests == 0
-    told_words = capsys.readouterr().err
+    told_words = capsys.readouterr().out
     assert "15" in told_words
     assert "USD" in told_words
     assert not Path("run").exists()
