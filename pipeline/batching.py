@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import openai
 
 from pipeline.llm.batch import run_batches
+from pipeline.llm.batch_ledger import Ledger
 from pipeline.llm.batch_lines import Job
 from pipeline.llm.bodies import Body, Question
 from pipeline.llm.budget import Budget
-from pipeline.llm.client import Answered, Client
+from pipeline.llm.client import Client
 from pipeline.llm.journal import Journal, Reply
 from pipeline.llm.money import NO_HOLD
 from pipeline.making import make_sample, steps
@@ -92,13 +93,13 @@ class _Missing:
         attempts: int,
     ) -> None:
         self._client = client
-        self._journal = journal
         self._budget = budget
         self._plan = plan
         self._prompts = prompts
         self._seed = seed
         self._attempts = attempts
-        self._holds = journal.money.open_holds()  # those of batches that an earlier process submitted among them
+        submitted = Ledger(journal).keys()  # by an earlier process; what else is held may have been billed elsewhere
+        self._holds = {key: hold for key, hold in journal.money.open_holds().items() if key in submitted}
 
     def jobs(self) -> Iterator[Job]:
         """Yield the next question of each sample that lacks a reply, as long as the budget has room for it."""
@@ -115,9 +116,8 @@ class _Missing:
         taking = steps(self._prompts[planned.kind], planned, seed=self._seed, attempts=self._attempts)
         try:
             question = next(taking)
-            while kept := self._journal.find(self._client.bodies.build(question, self._client.dialect).key):
-                key = self._client.bodies.build(question, self._client.dialect).key
-                question = taking.send(Answered(key, kept, paid_now=False))
+            while kept := self._client.find(question):
+                question = taking.send(kept)
         except StopIteration:
             return None
         return question

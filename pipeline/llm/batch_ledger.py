@@ -117,6 +117,11 @@ class Ledger:
             db.execute("UPDATE batches SET ended = 1 WHERE number = ?", (number,))
         return [key for key in left if key not in refused]
 
+    def keys(self) -> set[bytes]:
+        """Return the keys that batches which have not ended cover."""
+        rows = self._journal.query("SELECT key FROM batch_keys JOIN batches USING (number) WHERE NOT ended")
+        return {key for (key,) in rows}
+
     def waiting(self) -> int:
         """Return how many requests are in batches that have not ended."""
         ((count,),) = self._journal.query("SELECT count(*) FROM batch_keys JOIN batches USING (number) WHERE NOT ended")
