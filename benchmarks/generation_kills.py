@@ -23,7 +23,7 @@ from rig import KINDS, Model, generate, lost, measure, model, start, table, writ
 IN_FLIGHT, LATENCY_S = 64, 0.1
 SHARD_ROWS = "250"
 TOKEN = re.compile(r"It is ([0-9a-f]{16})\.")
-PRICES = {"input": 10.0, "cached_input": 2.5, "output": 40.0}
+PRICES = {"input": 10.0, "output": 40.0}  # none for cached tokens: what a kill cut off must have one price
 TROUBLE = {"latency_s": 0.05, "share_429": 0.05, "retry_after_s": 0.1, "share_500": 0.05, "share_dropped": 0.03}
 
 
@@ -81,9 +81,9 @@ def _kill_once(server: Model, command: list[str], log: Path, dice: random.Random
     if dice.random() < 0.9:
         while process.poll() is None and log.stat().st_size == earlier:
             time.sleep(0.002)
-    with_end = dice.uniform(0, 0.9)
+    delay_s = dice.uniform(0, 0.9)
     try:
-        process.wait(with_end)
+        process.wait(delay_s)
     except subprocess.TimeoutExpired:
         process.kill()
     process.communicate()
@@ -136,17 +136,16 @@ def budget(folder: Path, runs: int) -> None:
                 server, annotations, folder / f"run-{seed}", *flags, concurrency=dice.choice((4, 16, 64))
             )
             process = start(command)
-            while process.poll() is None and server.stats()["requests"] < dice.randrange(1, 60):
+            enough = dice.randrange(1, 60)
+            while process.poll() is None and server.stats()["requests"] < enough:
                 time.sleep(0.01)
             process.kill()
             process.communicate()
             stopped += measure(command).code == 2
             stats = server.stats()
-            paid_prompt = stats["prompt_tokens"] - stats["cached_tokens"]
-            cost = paid_prompt * PRICES["input"] + stats["cached_tokens"] * PRICES["cached_input"]
-            billed.append((cost + stats["completion_tokens"] * PRICES["output"]) / 1e6 / ceiling)
+            billed.append(_cost(stats["prompt_tokens"], stats["completion_tokens"]) / ceiling)
             begun.append(_cost_of_begun(log) / ceiling)
-    head = ["runs", "stopped by the ceiling", "highest billed / ceiling", "the same, all begun billed uncached"]
+    head = ["runs", "stopped by the ceiling", "highest billed / ceiling", "the same with what kills cut off"]
     table(
         [*head, "mean billed / ceiling"],
         [[runs, stopped, f"{max(billed):.3f}", f"{max(begun):.3f}", f"{sum(billed) / runs:.3f}"]],
@@ -154,10 +153,11 @@ def budget(folder: Path, runs: int) -> None:
     print("bar: never above 1")
 
 
+def _cost(prompt_tokens: int, completion_tokens: int) -> float:
+    return (prompt_tokens * PRICES["input"] + completion_tokens * PRICES["output"]) / 1e6
+
+
 def _cost_of_begun(log: Path) -> float:
-    """Return the cost of all that the model began, cut off by a kill or not, as if no cache helped."""
-    cost = 0.0
-    for line in log.read_text().splitlines():
-        _, prompt, completion = line.split()
-        cost += int(prompt) * PRICES["input"] + int(completion) * PRICES["output"]
-    return cost / 1e6
+    """Return the cost of all that the model began, whether or not a kill cut it off."""
+    counts = (line.split() for line in log.read_text().splitlines())
+    return sum(_cost(int(prompt), int(completion)) for _, prompt, completion in counts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from rig import (
     Measured,
     Model,
     generate,
+    is_running,
     lost,
     measure,
     model,
@@ -25,6 +27,7 @@ BROKEN = EVERYDAY | {"share_dropped": 0.01, "share_hung": 0.002}
 SLOWING = {"latency_s": 0.1, "latency_per_load_s": 0.005}
 SETTINGS = (8, 16, 32, 64, 128, 256)
 WINDOW_S, LOOK_S = 1.0, 0.05
+LIFTED_AFTER = 1000  # answers
 
 
 def faults(folder: Path, samples: int) -> None:
@@ -87,19 +90,16 @@ def _lift(server: Model, annotations: Path, out: Path) -> float | None:
     seen: list[tuple[float, int]] = []
     lifted = 0.0
 
-    def watch() -> None:
+    def watch(process: subprocess.Popen[str]) -> None:
         nonlocal lifted
-        enough = 1000
-        while not seen or time.monotonic() - seen[0][0] < 60:
+        while is_running(process):
             time.sleep(LOOK_S)
             answered = server.stats()["answered"]
-            if not lifted and answered >= enough:
-                server.change(ceiling=2 * CEILING)
-                lifted = time.monotonic()
             if lifted:
                 seen.append((time.monotonic(), answered))
-            if lifted and time.monotonic() - lifted > 8:
-                return
+            elif answered >= LIFTED_AFTER:
+                server.change(ceiling=2 * CEILING)
+                lifted = time.monotonic()
 
     def rate_before(index: int) -> float:
         """Return the answers a second over the second that ends with a look."""

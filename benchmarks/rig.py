@@ -83,18 +83,19 @@ def start(command: Sequence[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
-def measure(command: Sequence[str], watch: Callable[[], None] = lambda: None) -> Measured:
+def measure(command: Sequence[str], watch: Callable[[subprocess.Popen[str]], None] | None = None) -> Measured:
     """Run a command to its end.
 
     A child's peak begins at that of its parent, so the process that calls this must stay small.
 
     Args:
         command: What to run.
-        watch: Called once after the start, while the command runs.
+        watch: Called once after the start with the process, while that runs.
     """
     began_at, began = time.time(), time.perf_counter()
     process = start(command)
-    watch()
+    if watch:
+        watch(process)
     assert process.stdout
     told = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -104,6 +105,11 @@ def measure(command: Sequence[str], watch: Callable[[], None] = lambda: None) ->
     return Measured(
         process.returncode, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * RSS_UNIT, began_at, told
     )
+
+
+def is_running(process: subprocess.Popen[str]) -> bool:
+    """Tell whether a process has not ended, and leave its end for ``measure`` to see."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
 def generate(model: Model, annotations: Path, out: Path, *flags: str, concurrency: int = 256) -> list[str]:

@@ -27,7 +27,7 @@ FORCE_EVERY_S = 0.04  # with the time that a disk takes, a reply is safe from a 
 PAGE_BYTES = 8192  # a few replies a page: at SQLite's 4096 most of them would spill over onto a page of their own
 
 _TABLES = """
-CREATE TABLE replies (
+CREATE TABLE IF NOT EXISTS replies (
     key BLOB NOT NULL UNIQUE,   -- sha256 over the request's bytes and its seed
     sample TEXT NOT NULL,       -- id of the sample it was asked for
     content TEXT,               -- the assistant's text
@@ -40,7 +40,7 @@ CREATE TABLE replies (
     cost_usd REAL,              -- NULL where the price was not known
     at REAL NOT NULL            -- seconds since 1970
 );
-CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -82,9 +82,11 @@ class Journal:
         """What its replies cost, and what is reserved for those to come."""
 
     def _prepare(self) -> None:
+        self._db.execute("BEGIN")  # one look at all three: another process may begin the same file in this very moment
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        self._db.execute("COMMIT")
         if tables and application != APPLICATION_ID:
             raise PipelineError(f"{self.path} is a database, but no journal of ours; pass another --out")
         if version > VERSION:

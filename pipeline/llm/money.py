@@ -13,12 +13,12 @@ import sqlite3
 import msgspec
 
 TABLES = """
-CREATE TABLE money (
+CREATE TABLE IF NOT EXISTS money (
     id INTEGER PRIMARY KEY,
     key BLOB,                   -- of the request; one that is tried again has a row more
     amount INTEGER NOT NULL     -- the most that this one try can cost; in row 0, what all kept replies cost
 );
-INSERT INTO money VALUES (0, NULL, 0);
+INSERT OR IGNORE INTO money VALUES (0, NULL, 0);
 """
 BILLIONTHS = 1_000_000_000
 
