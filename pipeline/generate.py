@@ -104,10 +104,10 @@ def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome 
     form = "json" if settings.reply_format == "auto" else settings.reply_format
     prompts = {name: build_prompt(kind, form) for name, kind in source.kinds.items()}
     run = Run(settings, source, prompts, RunFolder(settings.out or Path("outputs") / source.name))
-    key = api_key(settings) if settings.model else "offline"
     if settings.dry_run:
         _announce(run, say)
         return _forecast(run)
+    key = api_key(settings) if settings.model else "offline"
     with run.folder.held():
         journal = Journal(run.folder.journal)
         try:

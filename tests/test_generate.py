@@ -538,6 +538,12 @@ def test_a_dry_run_tells_and_sends_nothing(coco: Callable[..., Path], capsys: py
     assert not Path("run").exists()
 
 
+def test_a_dry_run_needs_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["generate", "--model", "gpt-4o-mini", "--dry-run"]) == 0
+    assert "USD" in capsys.readouterr().out
+    assert not Path("outputs").exists()
+
+
 def test_several_processes_send_and_the_shards_are_the_same(coco: Callable[..., Path]) -> None:
     annotations = coco(12)
     with background(told, model="model") as server:
