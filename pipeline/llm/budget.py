@@ -97,6 +97,8 @@ class Budget:
             PipelineError: There is a ceiling, and no bound on the reply.
             RunStopped: The budget has no room for it, and nothing in flight can make any.
         """
+        if not self._worst(body_bytes, max_tokens):
+            return NO_HOLD
         async with self._turn:  # the first in the queue watches for room; those behind it do not ask the file
             while True:
                 if hold := self.reserve(key, body_bytes, max_tokens):

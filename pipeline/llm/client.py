@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import time
 from collections import Counter, deque
@@ -157,8 +158,12 @@ class Client:
 
     def find(self, question: Question) -> Answered | None:
         """Return the reply that the journal has to a question, in whichever dialect it was asked."""
-        for dialect in reversed(self._dialects):
-            key = self.bodies.build(question, dialect).key
+        return self._find(question, self.bodies.build(question, self.dialect))
+
+    def _find(self, question: Question, body: Body) -> Answered | None:
+        """Return the reply to a question, whose body in the present dialect is built already."""
+        earlier = (self.bodies.build(question, dialect).key for dialect in reversed(self._dialects[:-1]))
+        for key in itertools.chain((body.key,), earlier):
             if kept := self._journal.find(key):
                 return Answered(key, kept, paid_now=False)
         return None
@@ -183,11 +188,11 @@ class Client:
             Refused: The server will not answer this question.
             RunStopped: The server will not answer any, or the budget is used up.
         """
-        if kept := self.find(question):
+        dialect = self.dialect
+        body = self.bodies.build(question, dialect)
+        if kept := self._find(question, body):
             return self.tally.count(kept)
         while True:
-            dialect = self.dialect
-            body = self.bodies.build(question, dialect)
             try:
                 reply = await self._send_until_answered(question.sample, body)
             except openai.APIStatusError as error:
@@ -199,6 +204,8 @@ class Client:
             else:
                 self._remember(dialect)
                 return self.tally.count(Answered(body.key, reply, paid_now=True))
+            dialect = self.dialect
+            body = self.bodies.build(question, dialect)
 
     def _adopt(self, following: Dialect, dialect: Dialect) -> None:
         if self.dialect == dialect:  # else somebody in flight beside us has learnt something already

@@ -1,8 +1,8 @@
 """Bytes to the server and bytes back, as an ``openai`` client would send them, at a quarter of its processor time.
 
 The client is the real one: its address, its key, its headers, its error classes. Only the way between is shorter: its
-``post`` builds and copies pydantic and httpx objects for every request, which costs more than all the rest of a sample
-(``benchmarks/generation.py --wire`` measures both), so a body goes straight to aiohttp, the client's own transport.
+``post`` builds and copies pydantic and httpx objects for every request, which costs more than all the rest of a sample,
+so a body goes straight to aiohttp, the client's own transport.
 """
 
 from __future__ import annotations
