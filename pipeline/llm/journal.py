@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import tenacity
 
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.llm import money
@@ -76,10 +77,24 @@ class Journal:
         """
         self.path = path
         with self._explained():
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._prepare()
+            self._open()
         self.money = Money(self._db)
         """What its replies cost, and what is reserved for those to come."""
+
+    # SQLite itself waits for other processes, but not when it is to change to WAL, as several may want at a beginning.
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_message(match=r"database is locked"),
+        wait=tenacity.wait_random(0, 0.1),
+        stop=tenacity.stop_after_delay(5),
+        reraise=True,
+    )
+    def _open(self) -> None:
+        self._db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
 
     def _prepare(self) -> None:
         self._db.execute("BEGIN")  # one look at all three: another process may begin the same file in this very moment

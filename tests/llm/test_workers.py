@@ -146,7 +146,7 @@ def test_a_run_loses_nothing_with_its_killed_worker(coco: Callable[..., Path], m
         assert run_command(["generate", *flags, "--base-url", server.base_url, "--out", "run", "--processes", "2"]) == 0
         killer.join()
         stats = server.stats()
-    assert 90 < stats.requests <= 90 + 8
+    assert 90 <= stats.requests <= 90 + 8  # what was in flight at the kill, and no more
     assert stats.answered - stats.repeated == 90
     plain, run = (sorted(Path(out, "shards").glob("*.arrow")) for out in ("plain", "run"))
     assert [path.read_bytes() for path in run] == [path.read_bytes() for path in plain]
