@@ -86,6 +86,46 @@ class Turn(msgspec.Struct, frozen=True):
     answer: str
 
 
+ClaimKind = Literal["presence", "absence", "count", "place", "relation", "comparison", "attribute"]
+"""What a claim is about: that something is there, or is not; how many; where in the image; where beside another
+thing; which is larger or more; what colour or other quality."""
+Verdict = Literal["supported", "contradicted", "not checkable"]
+
+
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """A statement of a sample, and whether the captions and boxes of its scene bear it out."""
+
+    message: int
+    """Place in the row's ``messages``: 0 is the first question, 1 its answer."""
+    start: int
+    """First character of the statement in that message."""
+    end: int
+    """One past its last character."""
+    kind: ClaimKind
+    verdict: Verdict
+    boxes: tuple[int, ...] = ()
+    """Places of the boxes that settle it, in the scene's order."""
+    captions: tuple[int, ...] = ()
+    """Places of the captions that settle it."""
+    detail: str = ""
+    """What the evidence says instead, such as ``the boxes show 3 dogs``; empty unless contradicted."""
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """Something about a sample that a person may want to know before training on it."""
+
+    message: int | None
+    """Place in the row's ``messages``; ``None`` where it is about the whole sample."""
+    start: int
+    """First character it is about; 0 for a whole sample."""
+    end: int
+    """One past the last; 0 for a whole sample."""
+    kind: str
+    """Short and countable, such as ``source leak``."""
+    detail: str
+    """What exactly, for a person."""
+
+
 class Sample(msgspec.Struct, frozen=True):
     """One finished sample: turns about a scene, and where they came from."""
 
@@ -112,6 +152,10 @@ class Sample(msgspec.Struct, frozen=True):
     """Over all attempts."""
     cost_usd: float | None
     """Over all attempts, in US dollars; ``None`` where the price was not known."""
+    claims: list[Claim] = []
+    """In the order of the text."""
+    findings: list[Finding] = []
+    """In the order of the text, those about the whole sample last."""
 
 
 class Reject(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,7 +26,7 @@ BATCH_BYTES = 64 * 2**20  # of images, so that a reader need not hold a whole sh
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _BOXES = pa.list_(pa.struct([("label", pa.string()), ("bbox", pa.list_(pa.float32(), 4)), ("crowd", pa.bool_())]))
-_SPAN = [("turn", pa.int32()), ("start", pa.int32()), ("end", pa.int32())]
+_SPAN = [("message", pa.int32()), ("start", pa.int32()), ("end", pa.int32())]
 _CLAIMS = pa.list_(
     pa.struct(
         [
@@ -34,6 +35,7 @@ _CLAIMS = pa.list_(
             ("verdict", pa.string()),
             ("boxes", pa.list_(pa.int32())),
             ("captions", pa.list_(pa.int32())),
+            ("detail", pa.string()),
         ]
     )
 )
@@ -131,8 +133,8 @@ def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
         "boxes": [
             {"label": box.label, "bbox": (box.x0, box.y0, box.x1, box.y1), "crowd": box.crowd} for box in scene.boxes
         ],
-        "claims": [],
-        "findings": [],
+        "claims": [msgspec.to_builtins(claim) for claim in sample.claims],
+        "findings": [msgspec.to_builtins(finding) for finding in sample.findings],
         "model": sample.model,
         "prompt_hash": sample.prompt_hash,
         "request_hash": sample.request_hash,
