@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import jinja2
 import jinja2.meta
@@ -26,7 +26,9 @@ from pipeline.prompting.replies import Form, Shape, UnreadableReply, describe_fo
 from pipeline.records import Box, ContextPart, Record, Scene, Turn, first_fault
 
 _PACKAGE = Path(__file__).parents[1]
-SYSTEM_NAMES = frozenset({"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns"})
+SYSTEM_NAMES = frozenset(
+    {"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns", "closed_questions"}
+)
 """What ``system.jinja`` may use; the text is the same for all scenes, so that a server's prefix cache serves it."""
 USER_NAMES = frozenset({"context", "captions", "boxes"})
 """What ``user.jinja`` may use."""
@@ -57,6 +59,10 @@ class KindFile(Record):
     """Fewest turns, for the shape ``turns``."""
     max_turns: int = Field(default=20, ge=1)
     """Most turns, for the shape ``turns``."""
+    closed_questions: Literal["free", "half no"] = "free"
+    """Quota for yes/no questions, which the system message asks for: models left to themselves answer them with yes."""
+    language: str = Field(default="en", pattern="^[a-z]{2}$")
+    """ISO 639-1 code of the language of its samples. Claims are checked in English, the texts in any language."""
 
 
 class ExampleBox(Record):
@@ -294,6 +300,7 @@ def render_system(kind: Kind, form: Form) -> str:
         sees_boxes="boxes" in kind.context,
         min_turns=file.min_turns,
         max_turns=file.max_turns,
+        closed_questions=file.closed_questions,
     )
 
 

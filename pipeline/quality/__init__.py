@@ -1,0 +1,1 @@
+"""Samples held against their scenes: claims, texts, duplicates, figures, a report."""
