@@ -26,7 +26,8 @@ _READ = Parameter(group=Group("What to read", sort_key=1))
 _MAKE = Parameter(group=Group("What to make", sort_key=2))
 _MODEL = Parameter(group=Group("Model", sort_key=3))
 _PACE = Parameter(group=Group("Pace and money", sort_key=4))
-_OUTPUT = Parameter(group=Group("Output", sort_key=5))
+_CHECK = Parameter(group=Group("Checks", sort_key=5))
+_OUTPUT = Parameter(group=Group("Output", sort_key=6))
 
 
 def read_counts(text: str) -> dict[str, int]:
@@ -179,6 +180,12 @@ class GenerateSettings(SourceSettings):
     """Processes that send, for one big machine."""
     engine: Annotated[Literal["local", "ray"], _PACE] = "local"
     """ray: the nodes of a Ray cluster send (RAY_ADDRESS, else one started here); plan, journal and budget stay here."""
+    on_contradiction: Annotated[Literal["repair", "flag", "reject", "off"], _CHECK] = "repair"
+    """repair: ask once more with the evidence, then reject; flag: keep it with a finding; off: check nothing."""
+    synonyms: Annotated[Path | None, _CHECK] = None
+    """Words of your own for the categories; the form is that of pipeline/quality/coco.toml."""
+    phrases: Annotated[Path | None, _CHECK] = None
+    """Phrases of your own that are junk; the form is that of pipeline/quality/phrases.toml."""
     verbose: Annotated[bool, _OUTPUT, Parameter(alias="-v")] = False
     """Tell on standard error what fails and is tried again."""
     out: Annotated[Path | None, _OUTPUT] = None
@@ -198,6 +205,29 @@ class ShowSettings(Record):
     """Only samples of this kind."""
     image_id: str | None = None
     """Only samples of this image."""
+
+
+class CheckSettings(Record):
+    """Settings of ``check``."""
+
+    annotations: Annotated[Path | None, _READ] = None
+    """Folder with captions_*.json and instances_*.json, for data that was not made here."""
+    captions: Annotated[Path | None, _READ] = None
+    """COCO-format captions file; may go alone."""
+    instances: Annotated[Path | None, _READ] = None
+    """COCO-format instances file; may go alone."""
+    images: Annotated[Path | None, _READ] = None
+    """Folder with the image files, for the report's pictures."""
+    synonyms: Annotated[Path | None, _CHECK] = None
+    """Words of your own for the categories; the form is that of pipeline/quality/coco.toml."""
+    phrases: Annotated[Path | None, _CHECK] = None
+    """Phrases of your own that are junk; the form is that of pipeline/quality/phrases.toml."""
+    language: Annotated[str, _CHECK] = Field(default="en", pattern="^[a-z]{2}$")
+    """Language that the samples should be in; claims are read in English only."""
+    processes: Annotated[int | None, _CHECK] = Field(default=None, ge=1)
+    """Processes that check. (default: one a core)"""
+    out: Annotated[Path | None, _OUTPUT] = None
+    """Folder for what is found. (default: <run>/check, or outputs/<name of the file>-check)"""
 
 
 class ScenesSettings(Record):
