@@ -6,7 +6,7 @@ read. What is left after that, the ordinary loop asks online.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import openai
 
@@ -18,8 +18,7 @@ from pipeline.llm.budget import Budget
 from pipeline.llm.client import Client
 from pipeline.llm.journal import Journal, Reply
 from pipeline.llm.money import NO_HOLD
-from pipeline.making import make_sample, steps
-from pipeline.prompting.render import Prompt
+from pipeline.making import Maker
 from pipeline.samples.plan import Planned
 
 ROUNDS_WITHOUT_ALL = 3  # batches that expire are submitted again so often; then the rest is asked online
@@ -31,10 +30,8 @@ async def run_in_batches(
     journal: Journal,
     budget: Budget,
     plan: Sequence[Planned],
-    prompts: Mapping[str, Prompt],
+    maker: Maker,
     *,
-    seed: int,
-    attempts: int,
     poll_s: float,
     say: Callable[[str], None],
 ) -> None:
@@ -46,9 +43,7 @@ async def run_in_batches(
         journal: Where replies and the state of batches are kept.
         budget: At the batch price.
         plan: What to make.
-        prompts: By kind.
-        seed: Of the run.
-        attempts: Most replies to pay for, for one sample.
+        maker: Makes samples; here, what is asked for them.
         poll_s: Seconds between two looks at the batches.
         say: Takes a line for people.
 
@@ -56,10 +51,10 @@ async def run_in_batches(
         RunStopped: The server refuses batches, or the person stopped the run; the same command carries on.
     """
     if not journal.count():
-        await make_sample(client, prompts[plan[0].kind], plan[0], seed=seed, attempts=attempts)
-    missing = _Missing(client, journal, budget, plan, prompts, seed, attempts)
+        await maker.make(client, plan[0])
+    missing = _Missing(client, journal, budget, plan, maker)
     try:
-        for _ in range(attempts):
+        for _ in range(maker.attempts):
             for _ in range(ROUNDS_WITHOUT_ALL):
                 outcome = await run_batches(
                     connection,
@@ -83,21 +78,12 @@ class _Missing:
     """The questions of a plan that the journal has no reply to, and the money that they may cost."""
 
     def __init__(
-        self,
-        client: Client,
-        journal: Journal,
-        budget: Budget,
-        plan: Sequence[Planned],
-        prompts: Mapping[str, Prompt],
-        seed: int,
-        attempts: int,
+        self, client: Client, journal: Journal, budget: Budget, plan: Sequence[Planned], maker: Maker
     ) -> None:
         self._client = client
         self._budget = budget
         self._plan = plan
-        self._prompts = prompts
-        self._seed = seed
-        self._attempts = attempts
+        self._maker = maker
         submitted = Ledger(journal).keys()  # by an earlier process; what else is held may have been billed elsewhere
         self._holds = {key: hold for key, hold in journal.money.open_holds().items() if key in submitted}
 
@@ -113,7 +99,7 @@ class _Missing:
             yield Job(body.key, planned.id, body.content)
 
     def _next(self, planned: Planned) -> Question | None:
-        taking = steps(self._prompts[planned.kind], planned, seed=self._seed, attempts=self._attempts)
+        taking = self._maker.steps(planned)
         try:
             question = next(taking)
             while kept := self._client.find(question):

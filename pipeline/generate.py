@@ -34,11 +34,12 @@ from pipeline.llm.prices import find_price, load_prices
 from pipeline.llm.server import background
 from pipeline.llm.wire import Sender, Wire
 from pipeline.loop import Loop, Made
-from pipeline.making import steps
+from pipeline.making import Maker
 from pipeline.metrics import Metrics
 from pipeline.planning import Source, read_source
 from pipeline.progress import Progress
 from pipeline.prompting.render import Prompt, build_prompt
+from pipeline.quality.checker import Checker, file_digest
 from pipeline.records import Reject
 from pipeline.samples.card import write_card
 from pipeline.samples.plan import Planned
@@ -77,7 +78,7 @@ class Run(msgspec.Struct, frozen=True):
 
     settings: GenerateSettings
     source: Source
-    prompts: dict[str, Prompt]
+    maker: Maker
     folder: RunFolder
 
     @property
@@ -104,7 +105,8 @@ def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome 
     source = read_source(settings, settings.total, in_drawn_order=settings.count_good is not None)
     form = "json" if settings.reply_format == "auto" else settings.reply_format
     prompts = {name: build_prompt(kind, form) for name, kind in source.kinds.items()}
-    run = Run(settings, source, prompts, RunFolder(settings.out or Path("outputs") / source.name))
+    maker = _maker(settings, source, prompts)
+    run = Run(settings, source, maker, RunFolder(settings.out or Path("outputs") / source.name))
     if settings.dry_run:
         _announce(run, say)
         return _forecast(run)
@@ -117,6 +119,13 @@ def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome 
                 return asyncio.run(_run(run, journal, base_url, key))
         finally:
             journal.close()
+
+
+def _maker(settings: GenerateSettings, source: Source, prompts: dict[str, Prompt]) -> Maker:
+    if settings.on_contradiction == "off":
+        return Maker(prompts, settings.seed, settings.attempts)
+    checker = Checker(source.categories, settings.synonyms, settings.phrases)
+    return Maker(prompts, settings.seed, settings.attempts, checker, settings.on_contradiction)
 
 
 def api_key(settings: GenerateSettings) -> str:
@@ -150,15 +159,14 @@ def _forecast(run: Run) -> str:
     dialect = Dialect(schema=settings.reply_format == "auto")
 
     def request(planned: Planned) -> tuple[bytes, bytes]:
-        first = next(steps(run.prompts[planned.kind], planned, seed=settings.seed, attempts=1))
-        body = bodies.build(first, dialect)
+        body = bodies.build(next(run.maker.steps(planned)), dialect)
         return body.key, body.content
 
     url = settings.base_url or os.environ.get(URL_VARIABLE) if settings.model else "http://127.0.0.1"
     price = find_price(load_prices(settings.prices), run.model, url)
     journal = Journal(run.folder.journal) if run.folder.journal.exists() else None
     try:
-        told = forecast(run.source.plan, run.prompts, request, journal=journal, price=price, batch=settings.batch)
+        told = forecast(run.source.plan, run.maker.prompts, request, journal=journal, price=price, batch=settings.batch)
     finally:
         if journal:
             journal.close()
@@ -207,9 +215,7 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
         embed = run.source.is_quickstart if settings.embed_images is None else settings.embed_images
         shards = Shards(folder.shards, settings.shard_size, embed_images=embed)
         workers = 2 * settings.concurrency  # more than may be in flight: one that waits for its next try sends nothing
-        loop = Loop(
-            client, run.prompts, shards, progress, seed=settings.seed, attempts=settings.attempts, workers=workers
-        )
+        loop = Loop(client, run.maker, shards, progress, workers=workers)
         metrics = Metrics(folder.metrics, client, loop.made)
         # What is there now stays to the end: without this the collector walks all scenes over and over, a third of the
         # processor time of a large run.
@@ -278,9 +284,7 @@ async def _batches_first(
         journal,
         budget,
         run.source.plan,
-        run.prompts,
-        seed=settings.seed,
-        attempts=settings.attempts,
+        run.maker,
         poll_s=settings.batch_poll,
         say=say,
     )
@@ -319,8 +323,8 @@ def _begin_record(run: Run, base_url: str | None) -> dict[str, Any]:
     """Write ``run.json`` as it is known at the start, and clear what an earlier, different plan has left."""
     settings, source = run.settings, run.source
     asked = settings.model_dump(mode="json", exclude=_MANNER)
-    hashes = {name: prompt.hash for name, prompt in run.prompts.items()}
-    plan = _fingerprint(run, [asked, hashes])
+    hashes = {name: prompt.hash for name, prompt in run.maker.prompts.items()}
+    plan = _fingerprint(run, [asked, hashes, file_digest(settings.synonyms, settings.phrases)])
     earlier = run.folder.read_record()
     if earlier is None or earlier.get("plan") != plan:
         run.folder.clear_derived()
@@ -333,6 +337,7 @@ def _begin_record(run: Run, base_url: str | None) -> dict[str, Any]:
         "server": (base_url or "OpenAI") if settings.model else OFFLINE,
         "annotations": source.files | {"images_read": source.read, "images_chosen": len(source.scenes)},
         "left_out": source.dropped,
+        "categories": source.categories,
         "planned": {"total": len(source.plan), **Counter(planned.kind for planned in source.plan)},
         "prompts": hashes,
         "settings": settings.model_dump(mode="json"),

@@ -6,16 +6,15 @@ import asyncio
 import contextlib
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.llm.client import Client
-from pipeline.making import make_sample
+from pipeline.making import Maker
 from pipeline.progress import Progress
-from pipeline.prompting.render import Prompt
 from pipeline.records import Reject, Sample
 from pipeline.samples.plan import Planned
 from pipeline.samples.shards import Shards
@@ -47,33 +46,27 @@ class Loop:
     def __init__(
         self,
         client: Client,
-        prompts: Mapping[str, Prompt],
+        maker: Maker,
         shards: Shards,
         progress: Progress,
         *,
-        seed: int,
-        attempts: int,
         workers: int,
     ) -> None:
         """Prepare to work.
 
         Args:
             client: Asks.
-            prompts: By kind.
+            maker: Makes one sample.
             shards: Take what is settled.
             progress: Shows the counts.
-            seed: Of the run.
-            attempts: Most replies to pay for, for one sample.
             workers: Samples in the making at once. More than may be in flight: a worker that waits for its next try
                 leaves its place to another.
         """
         self.made = Made()
         self._client = client
-        self._prompts = prompts
+        self._maker = maker
         self._shards = shards
         self._progress = progress
-        self._seed = seed
-        self._attempts = attempts
         self._workers = workers
         self._busy = 0
         self._stopped: PipelineError | None = None
@@ -102,9 +95,7 @@ class Loop:
                 return
             self._busy += 1
             try:
-                prompt = self._prompts[planned.kind]
-                outcome = await make_sample(self._client, prompt, planned, seed=self._seed, attempts=self._attempts)
-                self._settle(index, outcome)
+                self._settle(index, await self._maker.make(self._client, planned))
             except PipelineError as error:
                 self.stop(error)
             finally:

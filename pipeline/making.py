@@ -1,4 +1,4 @@
-"""One sample: ask, read the reply, ask again with the reason if it cannot be read.
+"""One sample: ask, read the reply, hold it against its scene, ask again with the reason if something is wrong.
 
 The steps are told apart from how they are taken: ``steps`` says what to ask next, whoever answers it, so that the
 journal alone, the server, or a batch of tomorrow can.
@@ -6,7 +6,10 @@ journal alone, the server, or a batch of tomorrow can.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from typing import Literal
+
+import msgspec
 
 from pipeline.llm.bodies import Question
 from pipeline.llm.client import Answered, Client, Refused
@@ -15,81 +18,131 @@ from pipeline.prompting.context import describe
 from pipeline.prompting.kinds import render_user
 from pipeline.prompting.render import Prompt
 from pipeline.prompting.replies import UnreadableReply, read_reply
+from pipeline.quality.checker import Checker, contradictions
 from pipeline.records import Message, Reject, Sample, Turn
 from pipeline.samples.plan import Planned, draw_question, request_seed
 
 Steps = Generator[Question, Answered, Sample | Reject]
+OnContradiction = Literal["repair", "flag", "reject"]
+"""What becomes of a sample that its scene contradicts: asked for once more with the evidence and then rejected, kept
+with a finding, or rejected."""
+
+UNREADABLE = "unreadable reply"
+CONTRADICTED = "contradicts its scene"
+_WRONG = "The notes contradict these statements of that reply. Put them right, or leave them out:\n"
 
 
-async def make_sample(client: Client, prompt: Prompt, planned: Planned, *, seed: int, attempts: int) -> Sample | Reject:
-    """Ask for one sample until its reply can be read, or as often as is allowed.
+class Maker(msgspec.Struct, frozen=True):
+    """How the samples of a run are made, whoever answers."""
 
-    Raises:
-        RunStopped: The server answers nobody any more, or the budget is used up.
-    """
-    taking = steps(prompt, planned, seed=seed, attempts=attempts)
-    question = next(taking)
-    try:
-        while True:
+    prompts: Mapping[str, Prompt]
+    """By kind."""
+    seed: int
+    """Of the run; each attempt at a sample draws its own from it."""
+    attempts: int
+    """Most replies to pay for, for one sample."""
+    checker: Checker | None = None
+    """Holds samples against their scenes; ``None`` lets all pass."""
+    on_contradiction: OnContradiction = "repair"
+
+    async def make(self, client: Client, planned: Planned) -> Sample | Reject:
+        """Ask for one sample until its reply can be read and holds, or as often as is allowed.
+
+        Raises:
+            RunStopped: The server answers nobody any more, or the budget is used up.
+        """
+        taking = self.steps(planned)
+        question = next(taking)
+        try:
+            while True:
+                try:
+                    answered = await client.ask(question)
+                except Refused as error:
+                    question = taking.throw(error)
+                else:
+                    question = taking.send(answered)
+        except StopIteration as done:
+            made: Sample | Reject = done.value
+            return made
+
+    def steps(self, planned: Planned) -> Steps:
+        """Yield what to ask for a sample, take what was answered, and return what became of the sample."""
+        prompt = self.prompts[planned.kind]
+        scene = Message("user", render_user(prompt.kind, planned.scene))
+        following = [scene]
+        spent: list[Answered] = []
+        reason, fault = UNREADABLE, ""
+        for attempt in range(self.attempts):
+            # A seed of its own: a model that repeats its bad reply must not be asked the very same question again.
+            drawn = request_seed(planned, self.seed, attempt)
             try:
-                answered = await client.ask(question)
+                answered = yield Question(planned.id, prompt, following, drawn)
             except Refused as error:
-                question = taking.throw(error)
-            else:
-                question = taking.send(answered)
-    except StopIteration as done:
-        made: Sample | Reject = done.value
-        return made
+                reason, fault = error.reason, str(error)
+                break
+            spent.append(answered)
+            if ended := _ended_badly(answered.reply):
+                reason, fault = ended
+                break
+            content = answered.reply.content or ""
+            try:
+                turns = self._read(content, prompt, planned)
+            except UnreadableReply as error:
+                # A repair that cannot be read is asked for again like any other reply.
+                reason, fault = UNREADABLE, str(error)
+                following = [scene, *_mend(content, f"That reply could not be read: {fault}.")]
+                continue
+            sample = _sample(planned, prompt, turns, answered, drawn, spent)
+            if self.checker is None:
+                return sample
+            sample = self._held_against_its_scene(sample, self.checker, prompt)
+            wrong = contradictions(sample.turns, sample.claims)
+            if not wrong or self.on_contradiction == "flag":
+                return sample
+            was_repaired, (reason, fault) = reason == CONTRADICTED, (CONTRADICTED, "; ".join(wrong))
+            if was_repaired or self.on_contradiction == "reject":
+                break
+            following = [scene, *_mend(content, _WRONG + "\n".join(f"- {each}" for each in wrong) + "\n")]
+        return _reject(planned, reason, fault, spent)
 
-
-def steps(prompt: Prompt, planned: Planned, *, seed: int, attempts: int) -> Steps:
-    """Yield what to ask for a sample, take what was answered, and return what became of the sample.
-
-    Args:
-        prompt: Of the sample's kind.
-        planned: Which sample.
-        seed: Of the run; each attempt draws its own from it.
-        attempts: Most replies to pay for.
-    """
-    scene = Message("user", render_user(prompt.kind, planned.scene))
-    following = [scene]
-    spent: list[Answered] = []
-    reason, fault = "unreadable reply", ""
-    for attempt in range(attempts):
-        # A seed of its own: a model that repeats its bad reply must not be asked the very same question again.
-        drawn = request_seed(planned, seed, attempt)
-        try:
-            answered = yield Question(planned.id, prompt, following, drawn)
-        except Refused as error:
-            reason, fault = error.reason, str(error)
-            break
-        spent.append(answered)
-        if ended := _ended_badly(answered.reply):
-            reason, fault = ended
-            break
-        content = answered.reply.content or ""
-        try:
-            turns = _read(content, prompt, planned, seed)
-        except UnreadableReply as error:
-            fault = str(error)
-            following = [scene, Message("assistant", content or "(empty)"), Message("user", _mend(fault))]
-            continue
-        return Sample(
-            id=planned.id,
-            scene=planned.scene,
-            kind=planned.kind,
-            context=describe(planned.scene, prompt.kind.context),
-            turns=turns,
-            model=answered.reply.model,
-            prompt_hash=prompt.hash,
-            request_hash=answered.key.hex(),
-            seed=drawn,
-            attempts=len(spent),
-            finish_reason=answered.reply.finish_reason,
-            prompt_tokens=sum(each.reply.prompt_tokens for each in spent),
-            completion_tokens=sum(each.reply.completion_tokens for each in spent),
-            cost_usd=_cost(spent),
+    def _read(self, content: str, prompt: Prompt, planned: Planned) -> list[Turn]:
+        file = prompt.kind.file
+        question = draw_question(planned, prompt.kind.questions, self.seed)
+        return read_reply(
+            content, file.shape, prompt.form, question=question, min_turns=file.min_turns, max_turns=file.max_turns
         )
+
+    @staticmethod
+    def _held_against_its_scene(sample: Sample, checker: Checker, prompt: Prompt) -> Sample:
+        language = prompt.kind.file.language
+        claims, findings = checker.check(
+            sample.turns, sample.scene, kind=sample.kind, context=sample.context, language=language
+        )
+        return msgspec.structs.replace(sample, claims=claims, findings=findings)
+
+
+def _sample(
+    planned: Planned, prompt: Prompt, turns: list[Turn], answered: Answered, seed: int, spent: list[Answered]
+) -> Sample:
+    return Sample(
+        id=planned.id,
+        scene=planned.scene,
+        kind=planned.kind,
+        context=describe(planned.scene, prompt.kind.context),
+        turns=turns,
+        model=answered.reply.model,
+        prompt_hash=prompt.hash,
+        request_hash=answered.key.hex(),
+        seed=seed,
+        attempts=len(spent),
+        finish_reason=answered.reply.finish_reason,
+        prompt_tokens=sum(each.reply.prompt_tokens for each in spent),
+        completion_tokens=sum(each.reply.completion_tokens for each in spent),
+        cost_usd=_cost(spent),
+    )
+
+
+def _reject(planned: Planned, reason: str, fault: str, spent: list[Answered]) -> Reject:
     return Reject(
         id=planned.id,
         image_id=planned.scene.image_id,
@@ -101,14 +154,6 @@ def steps(prompt: Prompt, planned: Planned, *, seed: int, attempts: int) -> Step
         prompt_tokens=sum(each.reply.prompt_tokens for each in spent),
         completion_tokens=sum(each.reply.completion_tokens for each in spent),
         cost_usd=_cost(spent),
-    )
-
-
-def _read(content: str, prompt: Prompt, planned: Planned, seed: int) -> list[Turn]:
-    file = prompt.kind.file
-    question = draw_question(planned, prompt.kind.questions, seed)
-    return read_reply(
-        content, file.shape, prompt.form, question=question, min_turns=file.min_turns, max_turns=file.max_turns
     )
 
 
@@ -129,5 +174,7 @@ def _ended_badly(reply: Reply) -> tuple[str, str] | None:
     return None
 
 
-def _mend(fault: str) -> str:
-    return f"That reply could not be read: {fault}. Send the whole reply again, in the form that was asked for."
+def _mend(content: str, fault: str) -> tuple[Message, Message]:
+    """Return the reply and what is wrong with it, as the messages that follow the scene."""
+    asked = f"{fault} Send the whole reply again, in the form that was asked for."
+    return Message("assistant", content or "(empty)"), Message("user", asked)

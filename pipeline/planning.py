@@ -31,6 +31,8 @@ class Source(msgspec.Struct, frozen=True):
     """Scenes in the files, before any choice."""
     dropped: dict[str, int]
     """What of the files could not be used, by reason."""
+    categories: dict[str, str]
+    """Of the annotation files, name to supercategory, used or not."""
     kinds: dict[str, Kind]
     plan: list[Planned]
     """In image order, then in the order of the kinds."""
@@ -84,6 +86,7 @@ def read_source(settings: SourceSettings, total: str | None = None, *, in_drawn_
         scenes=scenes,
         read=len(annotations.scenes),
         dropped=annotations.dropped,
+        categories=annotations.categories,
         kinds=kinds,
         plan=plan,
     )

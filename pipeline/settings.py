@@ -26,6 +26,8 @@ _READ = Parameter(group=Group("What to read", sort_key=1))
 _MAKE = Parameter(group=Group("What to make", sort_key=2))
 _MODEL = Parameter(group=Group("Model", sort_key=3))
 _PACE = Parameter(group=Group("Pace and money", sort_key=4))
+_TRAIN = Parameter(group=Group("Training", sort_key=2))
+_BASE = Parameter(group=Group("Base models", sort_key=3))
 _CHECK = Parameter(group=Group("Checks", sort_key=5))
 _OUTPUT = Parameter(group=Group("Output", sort_key=6))
 
@@ -180,7 +182,7 @@ class GenerateSettings(SourceSettings):
     """Processes that send, for one big machine."""
     engine: Annotated[Literal["local", "ray"], _PACE] = "local"
     """ray: the nodes of a Ray cluster send (RAY_ADDRESS, else one started here); plan, journal and budget stay here."""
-    on_contradiction: Annotated[Literal["repair", "flag", "reject", "off"], _CHECK] = "repair"
+    on_contradiction: Annotated[Literal["repair", "flag", "reject", "off"], _CHECK] = "off"
     """repair: ask once more with the evidence, then reject; flag: keep it with a finding; off: check nothing."""
     synonyms: Annotated[Path | None, _CHECK] = None
     """Words of your own for the categories; the form is that of pipeline/quality/coco.toml."""
@@ -228,6 +230,90 @@ class CheckSettings(Record):
     """Processes that check. (default: one a core)"""
     out: Annotated[Path | None, _OUTPUT] = None
     """Folder for what is found. (default: <run>/check, or outputs/<name of the file>-check)"""
+
+
+class FinetuneSettings(Record):
+    """Settings of ``finetune``."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    data: Annotated[tuple[str, ...], _READ] = ()
+    """Run folder, or LLaVA-format or messages file, DATA or DATA:WEIGHT; may be repeated to mix."""
+    kinds: Annotated[str | None, _checked(read_counts), _READ] = None
+    """Only these kinds, such as conversation,complex_reasoning. (default: all)"""
+    images: Annotated[Path | None, _READ] = None
+    """Folder with the image files, for data that names them and does not hold them."""
+    held_out: Annotated[float, _READ] = Field(default=0.02, ge=0, lt=1)
+    """Share of the images, by id, that is kept for validation."""
+    recipe: Annotated[Literal["llava-v1", "llava-v1.5", "llava-v1.5-lora", "omnifusion"], _TRAIN] = "llava-v1.5"
+    """Published hyperparameters to begin with; every flag below overrides one."""
+    stage: Annotated[Literal["align", "instruct"], _TRAIN] = "instruct"
+    """align: the projector learns from captions; instruct: projector and language model learn from the samples."""
+    epochs: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)
+    """Times that each sample is seen. (default: the recipe's)"""
+    steps: Annotated[int | None, _TRAIN] = Field(default=None, ge=1)
+    """Most optimizer steps, instead of --epochs."""
+    batch: Annotated[int | None, _TRAIN] = Field(default=None, ge=1)
+    """Samples a step over all processes. (default: the recipe's)"""
+    micro_batch: Annotated[int | None, _TRAIN] = Field(default=None, ge=1)
+    """Samples that a device takes at once. (default: 8 on a GPU, 4 on a CPU)"""
+    lr: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)
+    """Highest learning rate. (default: the recipe's)"""
+    projector_lr: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)
+    """Highest learning rate of the projector. (default: the recipe's)"""
+    warmup: Annotated[float | None, _TRAIN] = Field(default=None, ge=0, lt=1)
+    """Share of the steps in which the rate rises. (default: the recipe's)"""
+    weight_decay: Annotated[float | None, _TRAIN] = Field(default=None, ge=0)
+    """AdamW's, decoupled. (default: the recipe's)"""
+    clip: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)
+    """Largest norm of the gradient. (default: the recipe's)"""
+    lora_rank: Annotated[int | None, _TRAIN] = Field(default=None, ge=0)
+    """Rank of LoRA on the language model's linear layers; 0 trains all its weights. (default: the recipe's)"""
+    lora_alpha: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)
+    """LoRA's scale. (default: the recipe's)"""
+    max_tokens: Annotated[int | None, _TRAIN] = Field(default=None, ge=16)
+    """Longest sample, image tokens included; whole turns beyond are left out and counted. (default: the recipe's)"""
+    template: Annotated[Literal["vicuna_v1", "plain", "llama_2", "chatml", "tokenizer"] | None, _TRAIN] = None
+    """Form of the conversation; tokenizer: the chat template of the tokenizer itself. (default: the recipe's)"""
+    placement: Annotated[Literal["first", "random"], _TRAIN] = "first"
+    """Where the image stands in the first question; random: before or after it, as in LLaVA's paper."""
+    seed: Annotated[int, _TRAIN] = 0
+    """Seed of order, initial weights and placement."""
+    dtype: Annotated[Literal["auto", "bfloat16", "float32", "float64"], _TRAIN] = "auto"
+    """Of the computation; trained weights are kept in float32 beside bfloat16. (default: bfloat16 on a GPU)"""
+    model: Annotated[str | None, _BASE] = None
+    """LLaVA checkpoint to go on with, a folder or hub name; instead of --vision and --language."""
+    vision: Annotated[str | None, _BASE] = None
+    """CLIP or SigLIP vision model, a folder or hub name. (default: the recipe's)"""
+    language: Annotated[str | None, _BASE] = None
+    """Causal language model, a folder or hub name. (default: the recipe's)"""
+    projector: Annotated[Literal["linear", "mlp2x_gelu", "transformer"] | None, _BASE] = None
+    """What joins the two. (default: the recipe's)"""
+    demo: Annotated[bool, _BASE] = False
+    """Draw scenes, write samples, train a tiny model that learns to see, and show it; needs nothing."""
+    dry_run: Annotated[bool, _OUTPUT] = False
+    """Print counts, lengths, memory, time and a few samples with what is learnt in colour, and train nothing."""
+    out: Annotated[Path | None, _OUTPUT] = None
+    """Folder of the training run; the same command carries on. (default: outputs/<data>-<stage>)"""
+    save_every: Annotated[int, _OUTPUT] = Field(default=200, ge=1)
+    """Steps between two states that a run can carry on from."""
+    keep: Annotated[int, _OUTPUT] = Field(default=2, ge=1)
+    """States that are kept."""
+    check_every: Annotated[int, _OUTPUT] = Field(default=100, ge=1)
+    """Steps between two looks at the validation loss."""
+    trackers: Annotated[str | None, _OUTPUT] = None
+    """Also report to these, by comma: tensorboard, trackio, wandb; each must be installed."""
+
+
+class ChatSettings(Record):
+    """Settings of ``chat``."""
+
+    max_new_tokens: int = Field(default=256, ge=1)
+    """Longest answer."""
+    temperature: float = Field(default=0.0, ge=0)
+    """0: the likeliest words each time."""
+    seed: int = 0
+    """Of the draw, where the temperature is above 0."""
 
 
 class ScenesSettings(Record):

@@ -26,9 +26,7 @@ from pipeline.prompting.replies import Form, Shape, UnreadableReply, describe_fo
 from pipeline.records import Box, ContextPart, Record, Scene, Turn, first_fault
 
 _PACKAGE = Path(__file__).parents[1]
-SYSTEM_NAMES = frozenset(
-    {"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns", "closed_questions"}
-)
+SYSTEM_NAMES = frozenset({"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns", "closed_questions"})
 """What ``system.jinja`` may use; the text is the same for all scenes, so that a server's prefix cache serves it."""
 USER_NAMES = frozenset({"context", "captions", "boxes"})
 """What ``user.jinja`` may use."""

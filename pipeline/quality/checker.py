@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.quality.claims import find_claims
-from pipeline.quality.lexicon import load_lexicon
-from pipeline.quality.texts import find_faults, load_phrases
 from pipeline.records import Claim, Finding, Scene, Turn
 
 CLAIMS_IN = "en"
@@ -33,6 +30,9 @@ class Checker:
         Raises:
             PipelineError: A file cannot be read, or says something that cannot be.
         """
+        from pipeline.quality.lexicon import load_lexicon
+        from pipeline.quality.texts import load_phrases
+
         self._lexicon = load_lexicon(categories, synonyms)
         self._phrases = load_phrases(phrases)
 
@@ -48,6 +48,9 @@ class Checker:
             context: What the writer was shown, which is no leak where the picture itself has such words.
             language: ISO 639-1 code of the language that the sample should be in.
         """
+        from pipeline.quality.claims import find_claims
+        from pipeline.quality.texts import find_faults
+
         claims = find_claims(turns, scene, self._lexicon) if language == CLAIMS_IN else []
         faults = find_faults(turns, context, self._phrases, kind=kind, language=language)
         wrong = [
