@@ -9,6 +9,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import chain, islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from pipeline.settings import CheckSettings
 
 BATCH_ROWS = 1000
 AHEAD = 2  # batches waiting for each process, so that none is idle and memory stays flat
-WORTH_PROCESSES = 5 * BATCH_ROWS  # below, starting processes takes longer than the checks
+WORTH_PROCESSES = 5  # batches; below, starting processes takes longer than the checks
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -192,16 +193,17 @@ Batch = tuple[pa.RecordBatch, list[list[dict[str, Any]]], list[list[dict[str, An
 
 def _checked(data: _Data, settings: CheckSettings) -> Iterator[Batch]:
     """Yield each batch with its claims and findings, in order, checked by as many processes as there are cores."""
+    _prepare(data.categories, settings)  # here too: what is wrong with a file of words is told before processes start
+    first_few = list(islice(data.batches, WORTH_PROCESSES))
     processes = settings.processes or os.cpu_count() or 1
-    if processes == 1 or (data.count is not None and data.count < WORTH_PROCESSES):
-        _prepare(data.categories, settings)
-        for batch in data.batches:
+    if processes == 1 or len(first_few) < WORTH_PROCESSES:
+        for batch in chain(first_few, data.batches):
             yield batch, *_check_batch(batch.select(_SEEN))
         return
     context = get_context("spawn")  # Arrow has threads, which a fork would leave behind half alive
     with ProcessPoolExecutor(processes, context, _prepare, (data.categories, settings)) as pool:
         waiting: deque[tuple[pa.RecordBatch, Future[Any]]] = deque()
-        for batch in data.batches:
+        for batch in chain(first_few, data.batches):
             waiting.append((batch, pool.submit(_check_batch, batch.select(_SEEN))))
             if len(waiting) >= AHEAD * processes:
                 first, done = waiting.popleft()
@@ -234,5 +236,10 @@ def _check_batch(batch: pa.RecordBatch) -> tuple[list[list[dict[str, Any]]], lis
 
 def scene_of(row: dict[str, Any]) -> Scene:
     """Return what the checker needs of a row's scene."""
-    boxes = tuple(Box(box["label"], *box["bbox"], crowd=bool(box["crowd"])) for box in row["boxes"] or ())
+    boxes = tuple(_box(box["label"], box["bbox"], bool(box["crowd"])) for box in row["boxes"] or ())
     return Scene("", "", 0, 0, tuple(row["captions"] or ()), boxes)
+
+
+def _box(label: str, bbox: tuple[float, float, float, float], crowd: bool) -> Box:
+    left, top, right, bottom = bbox
+    return Box(label, left, top, right, bottom, crowd)

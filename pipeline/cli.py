@@ -13,11 +13,12 @@ from typing import Annotated
 import cyclopts
 from cyclopts import App, Parameter
 from pydantic import ValidationError
-from rich.console import Console
 
 from pipeline.errors import PipelineError
+from pipeline.help_lines import tell_fields
 from pipeline.llm.faults import Faults
-from pipeline.settings import GenerateSettings, PreviewSettings, ScenesSettings, ShowSettings
+from pipeline.progress import printable
+from pipeline.settings import CheckSettings, GenerateSettings, PreviewSettings, ScenesSettings, ShowSettings
 
 INTERRUPTED = 130  # what a shell reports for a process ended by Ctrl-C
 
@@ -88,6 +89,8 @@ def preview(*, settings: Annotated[PreviewSettings, Parameter(name="*")] = Previ
 @app.command(sort_key=3)
 def show(run: Run, *, settings: Annotated[ShowSettings, Parameter(name="*")] = ShowSettings()) -> int:  # noqa: B008
     """Print a few samples of a run, readably"""
+    from rich.console import Console
+
     from pipeline.show import show as run_show
 
     run_show(run, settings, Console(highlight=False))
@@ -95,6 +98,25 @@ def show(run: Run, *, settings: Annotated[ShowSettings, Parameter(name="*")] = S
 
 
 @app.command(sort_key=4)
+def check(
+    data: Annotated[Path, Parameter(help="Run folder, or a .json, .jsonl or .parquet file of samples")],
+    *,
+    settings: Annotated[CheckSettings, Parameter(name="*")] = CheckSettings(),  # noqa: B008
+) -> int:
+    """Hold samples against their captions and boxes, and write a report"""
+    from pipeline.check import check as run
+    from pipeline.quality.summary import lines
+
+    checked = run(data, settings)
+    for reason, count in checked.dropped.items():
+        print(f"{count:,} {reason}", file=sys.stderr)
+    for line in lines(checked.figures):
+        print(line)
+    print(f"samples with claims and findings in {checked.samples}; the report is {checked.report}")
+    return 0
+
+
+@app.command(sort_key=5)
 def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesSettings()) -> int:  # noqa: B008
     """Draw scenes with COCO-format captions and boxes whose truth is known"""
     from pipeline.annotations.rendered import draw_scenes
@@ -107,7 +129,7 @@ def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesS
     return 0
 
 
-@app.command(sort_key=5)
+@app.command(sort_key=6)
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
@@ -125,6 +147,8 @@ def run_command(words: Sequence[str]) -> int:
     """Run one command line and return its exit code: 0 done, 2 something to put right, 130 interrupted."""
     try:
         _check_words(words)
+        if not {"--help", "-h"}.isdisjoint(words):
+            tell_fields()
         result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except cyclopts.CycloptsError as error:
@@ -138,8 +162,7 @@ def run_command(words: Sequence[str]) -> int:
 
 def _notices() -> Callable[[str], None]:
     """Return what prints a line to standard error, so that output can be piped."""
-    console = Console(stderr=True, highlight=False)
-    return lambda line: console.print(line, markup=False, soft_wrap=True)
+    return lambda line: print(printable(line), file=sys.stderr)
 
 
 def _check_words(words: Sequence[str]) -> None:
@@ -160,8 +183,7 @@ def _check_words(words: Sequence[str]) -> None:
 
 def _complain(line: str, code: int = 2) -> int:
     """Print a line as one, whatever an id or a server's answer in it may hold."""
-    told = "".join(sign if sign.isprintable() else "?" for sign in " ".join(line.split()))
-    print(f"pipeline: {told}", file=sys.stderr)
+    print(f"pipeline: {printable(line)}", file=sys.stderr)
     return code
 
 

@@ -31,7 +31,7 @@ class Checker:
             PipelineError: A file cannot be read, or says something that cannot be.
         """
         from pipeline.quality.lexicon import load_lexicon
-        from pipeline.quality.texts import load_phrases
+        from pipeline.quality.phrases import load_phrases
 
         self._lexicon = load_lexicon(categories, synonyms)
         self._phrases = load_phrases(phrases)

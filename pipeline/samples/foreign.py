@@ -63,6 +63,7 @@ def read_foreign(path: Path, scenes: Sequence[Scene], dropped: Counter[str]) -> 
     """
     finder = SceneFinder(scenes)
     ids: set[str] = set()
+    listed = strangers = 0
     for number, entry in enumerate(_entries(path)):
         where = f"{path}, sample {entry.get('id', number)!r}"
         messages = _messages(entry, where)
@@ -72,7 +73,9 @@ def read_foreign(path: Path, scenes: Sequence[Scene], dropped: Counter[str]) -> 
         image = _image_of(entry)
         image_id = str(entry.get("image_id") or _number(image) or "")
         scene = finder.find(image, image_id or str(entry.get("id", "")))
+        listed += scene is not None
         if scene is None and image:
+            strangers += 1
             dropped["samples whose image the annotation files do not list"] += 1
         scene = scene or Scene(image_id, image, 0, 0)
         own = str(entry.get("id", number))
@@ -97,6 +100,11 @@ def read_foreign(path: Path, scenes: Sequence[Scene], dropped: Counter[str]) -> 
             ],
             "model": entry.get("model") if isinstance(entry.get("model"), str) else None,
         }
+
+    if strangers and not listed:
+        raise PipelineError(
+            f"{path}: the annotation files list none of its {strangers:,} images; pass those it is about"
+        )
 
 
 def _entries(path: Path) -> Iterator[dict[str, Any]]:
@@ -173,7 +181,7 @@ def _messages(entry: dict[str, Any], where: str) -> list[dict[str, str]]:
     told = entry.get("messages", entry.get("conversations"))
     if not isinstance(told, list):
         raise PipelineError(f"{where} has neither conversations nor messages")
-    messages = []
+    messages: list[dict[str, str]] = []
     for message in told:
         role, text = _role_and_text(message, where)
         if role == "system":

@@ -1,0 +1,40 @@
+"""The statements of a sample that captions and boxes can settle, each with its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.quality.answers import read_answer, read_question
+from pipeline.quality.evidence import Evidence
+from pipeline.quality.judging import Judge
+from pipeline.quality.lexicon import Lexicon
+from pipeline.quality.pronouns import Memory
+from pipeline.quality.sentences import Text
+from pipeline.records import Claim, Scene, Turn
+
+
+def find_claims(turns: Sequence[Turn], scene: Scene, lexicon: Lexicon) -> list[Claim]:
+    """Return what questions and answers say about a scene, in the order of the text, each with its verdict.
+
+    A statement is called contradicted only where no reasonable reading of captions and boxes permits it. Guesses,
+    conditions, general talk and words for no category are no claims, or are not checkable.
+
+    Args:
+        turns: The questions and answers of one sample.
+        scene: What they are about. Without boxes, nothing is proved absent.
+        lexicon: Of the data set that the scene is from.
+    """
+    evidence = Evidence(scene, lexicon)
+    claims: list[Claim] = []
+    memory = Memory()
+    for position, turn in enumerate(turns):
+        asked = read_question(Text(turn.question), lexicon, memory)
+        text = Text(turn.answer)
+        judge = Judge(evidence, 2 * position + 1, text)
+        read_answer(asked, text, judge, lexicon, memory)
+        if not asked.closed:
+            questioned = Judge(evidence, 2 * position, asked.text)
+            questioned.presumptions(asked.statements, judge.denied)
+            claims += questioned.claims
+        claims += judge.claims
+    return sorted(claims, key=lambda claim: (claim.message, claim.start, claim.end, claim.kind))

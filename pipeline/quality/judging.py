@@ -1,0 +1,205 @@
+"""A sentence that has been read, held against the evidence, claim by claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.quality.absences import denials, judge_absence, judge_absence_at, scope
+from pipeline.quality.attributes import judge_colours, said_colours
+from pipeline.quality.comparisons import read_comparisons
+from pipeline.quality.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
+from pipeline.quality.evidence import Evidence
+from pipeline.quality.lexicon import Sense
+from pipeline.quality.mentions import Mention
+from pipeline.quality.places import Place
+from pipeline.quality.positions import area
+from pipeline.quality.sentences import Text
+from pipeline.quality.statements import Statement
+from pipeline.quality.vocabulary import NOT, SIGNS
+from pipeline.quality.whereabouts import judge_place, judge_relation
+from pipeline.records import Claim, ClaimKind, Verdict
+
+_ALIKE = 4  # ratio of the areas of things that are about as large as each other
+
+
+class Judge:
+    """Makes the claims of one message."""
+
+    def __init__(self, evidence: Evidence, message: int, text: Text) -> None:
+        """Remember whose words they are.
+
+        Args:
+            evidence: Of the scene.
+            message: Place in the row's messages.
+            text: Of that message.
+        """
+        self.evidence = evidence
+        self.claims: list[Claim] = []
+        """What has been found."""
+        self.denied: set[str] = set()
+        """Labels of things that the message says are absent."""
+        self.mentions: list[Mention] = []
+        """All mentions of the message, as far as it has been read."""
+        self._message = message
+        self.text = text
+        self._named: set[str] = set()
+
+    def add(
+        self, first: int, last: int, kind: ClaimKind, verdict: Verdict, boxes: Sequence[int] = (),
+        captions: Sequence[int] = (), detail: str = "",
+    ) -> None:  # fmt: skip
+        """Add a claim whose words are from ``first`` to ``last``; ``detail`` is kept if it is contradicted."""
+        start, end = self.text.start(first), self.text.end(last)
+        detail = detail if verdict == "contradicted" else ""
+        self.claims.append(Claim(self._message, start, end, kind, verdict, tuple(boxes), tuple(captions), detail))
+
+    def presumptions(self, statements: Sequence[Statement], denied: set[str]) -> None:
+        """Add what the sentences of a question take for granted.
+
+        Args:
+            statements: The sentences.
+            denied: Labels of things that its answer says are absent, and so puts right.
+        """
+        self.denied = denied
+        for statement in statements:
+            self._mentions(statement, denials(statement), presumed=True)
+
+    def statement(self, statement: Statement) -> None:
+        """Add all claims of a sentence."""
+        denied = denials(statement)
+        self._mentions(statement, denied, presumed=False)
+        for each in read_comparisons(statement, self.evidence):
+            if not statement.is_hedged(each.first):
+                self.add(each.first, each.last, "comparison", each.verdict, each.boxes, (), each.detail)
+        for word in statement.nobody:
+            self._nobody(statement, word)
+        for located in statement.located:
+            first = located.place.first
+            judged = None if statement.is_hedged(first) else judge_place(statement, located, denied, self.evidence)
+            if judged:
+                self.add(first, judged.last, "place", judged.verdict, judged.boxes, (), judged.detail)
+        for relation in statement.relations:
+            first = relation.first
+            judged = None if statement.is_hedged(first) else judge_relation(statement, relation, denied, self.evidence)
+            if judged:
+                self.add(first, judged.last, "relation", judged.verdict, judged.boxes, (), judged.detail)
+
+    def _mentions(self, statement: Statement, denied: set[int], *, presumed: bool) -> None:
+        placed: dict[int, list[Place]] = {}
+        for located in statement.located:
+            if located.sure and located.subjects and located.place.frame == "image":
+                placed.setdefault(located.subjects[0], []).append(located.place)
+        for index, mention in enumerate(statement.mentions):
+            sense = mention.sense
+            if sense is None:
+                continue
+            if index in denied:
+                self._absence(statement, mention, sense)
+            elif mention.real:
+                guess = statement.is_hedged(mention.head) or _is_negated(statement, mention)
+                if mention.counted:
+                    self._count(statement, mention, sense, placed.get(index, ()), guess=guess)
+                elif not mention.pronoun and not (mention.article == "the" and sense.word in self._named):
+                    self._presence(statement, mention, sense, guess=guess, presumed=presumed)
+                self._named.add(sense.word)
+                if not guess and not mention.pronoun:
+                    self._colours(statement, mention, sense)
+
+    def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, guess: bool, presumed: bool) -> None:
+        verdict, there = judge_presence(sense, self.evidence)
+        doubt = guess or mention.likeness or bool(sense.may & self.denied) or (presumed and mention.article != "the")
+        general = mention.many and not mention.article and not is_shown(statement, mention)
+        if verdict == "contradicted" and (doubt or general):
+            verdict = "not checkable"
+        detail = f"neither the boxes nor the captions show {one_of(sense)}"
+        self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
+
+    def _count(
+        self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place], *, guess: bool
+    ) -> None:
+        low, high = mention.low or 0, mention.high
+        is_some = mention.part and mention.article != "the"
+        if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
+            return
+        exact = is_exact(statement, mention, bool(places)) or self._is_whole(statement, mention, sense)
+        exact &= mention.exact or not statement.partial
+        there = self.evidence.drawn(sense)
+        verdict = judge_number(low, high, exact and not places, there)
+        if verdict != "supported":  # what captions say can only make more numbers possible
+            there = self.evidence.count(sense)
+            verdict = judge_number(low, high, exact and not places, there)
+        detail = f"the boxes show {told(len(there.boxes), sense)}"
+        if there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted":
+            verdict = "not checkable"
+        elif verdict != "contradicted" and len(places) == 1 and low >= 2 and not (mention.vague or mention.part):
+            near = with_place(there, places[0], self.evidence, sense)
+            if near.boxes:
+                there = near
+                verdict = judge_number(low, high, exact, there)
+                detail = f"the boxes show {told(len(there.boxes), sense)} there"
+        if guess and verdict == "contradicted":
+            verdict = "not checkable"
+        self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
+
+    def _is_whole(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
+        """Tell whether a sentence that begins with a number of alike things surely means all of them.
+
+        "Two bears play in the water" leaves it open whether there is a third, but hardly if three of a size are seen.
+        """
+        if mention.first != statement.first or mention.described or mention.vague or mention.part or mention.pronoun:
+            return False
+        if mention.article in ("the", "another") or (mention.low or 0) < 2 or self._has_others(mention, sense):
+            return False
+        areas = sorted(area(self.evidence.boxes[index]) for index in self.evidence.clear(sense))
+        return len(areas) > 1 and areas[-1] <= _ALIKE * areas[0]
+
+    def _has_others(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether the message speaks of more such things than a mention."""
+        for other in self.mentions:
+            if other is mention or other.sense is None or other.like >= 0 or not other.sense.may & sense.may:
+                continue
+            if other.described or other.counted or other.article in ("a", "another") or other.sense.several:
+                return True
+        return False
+
+    def _colours(self, statement: Statement, mention: Mention, sense: Sense) -> None:
+        colours = said_colours(statement, mention)
+        if colours:
+            verdict, captions, detail = judge_colours(colours, sense, self.evidence)
+            self.add(mention.first, mention.last, "attribute", verdict, (), captions, detail)
+
+    def _absence(self, statement: Statement, mention: Mention, sense: Sense) -> None:
+        self._absent(statement, sense, mention.first, mention.last, scope(statement, mention.last + 1, mention))
+
+    def _nobody(self, statement: Statement, word: int) -> None:
+        sense = self.evidence.person
+        if sense is not None:
+            self._absent(statement, sense, word, word, scope(statement, word + 1, None))
+
+    def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: bool | Mention) -> None:
+        self.denied |= sense.may
+        verdict, there = judge_absence(sense, self.evidence)
+        if isinstance(where, Mention):
+            verdict, there = judge_absence_at(sense, where, there, self.evidence)
+        if verdict == "contradicted" and (where is False or statement.is_hedged(last)):
+            verdict = "not checkable"
+        self.add(
+            first,
+            last,
+            "absence",
+            verdict,
+            there.boxes,
+            there.captions,
+            f"the boxes show {told(len(there.boxes), sense)}",
+        )
+
+
+def _is_negated(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a "not" stands shortly before a mention, in the same clause."""
+    low = statement.low
+    for index in range(mention.first - 1, max(statement.first, mention.first - 6) - 1, -1):
+        if low[index] in SIGNS or low[index] == "but":
+            return False
+        if low[index] in NOT:
+            return True
+    return False
