@@ -120,10 +120,10 @@ def generate(model: Model, annotations: Path, out: Path, *flags: str, concurrenc
     ]  # fmt: skip
 
 
-def yardstick(model: Model, messages: Path, out: Path, *, concurrency: int = 256) -> list[str]:
-    """Return the command line of the yardstick."""
-    script = str(HERE / "yardstick.py")
-    return [sys.executable, script, model.base_url, str(messages), str(out), "--concurrency", str(concurrency)]
+def yardstick(model: Model, messages: Path, out: Path, *, concurrency: int = 256, client: str = "openai") -> list[str]:
+    """Return the command line of a yardstick: what most people do with ``openai``, or the floor with ``aiohttp``."""
+    script = [sys.executable, str(HERE / "yardstick.py"), model.base_url, str(messages), str(out)]
+    return [*script, "--concurrency", str(concurrency), "--client", client]
 
 
 def write_messages(annotations: Path, path: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import chain, islice
 from multiprocessing import get_context
@@ -21,14 +21,16 @@ from rich.console import Console
 from rich.progress import track
 
 from pipeline.annotations.coco import Annotations, find_files, read_scenes
+from pipeline.connecting import api_key
 from pipeline.errors import PipelineError
 from pipeline.quality.checker import Checker
 from pipeline.quality.survey import Survey, turns_of
 from pipeline.records import Box, Scene
+from pipeline.samples.columns import build_table
 from pipeline.samples.foreign import read_foreign
 from pipeline.samples.run import RunFolder
 from pipeline.samples.shards import SCHEMA, in_batches, write_parquet
-from pipeline.settings import CheckSettings
+from pipeline.settings import CheckSettings, check_serving
 
 BATCH_ROWS = 1000
 AHEAD = 2  # batches waiting for each process, so that none is idle and memory stays flat
@@ -61,16 +63,21 @@ class _Data(msgspec.Struct, frozen=True):
     """The run that they are of, where it is one of ours."""
 
 
-def check(path: Path, settings: CheckSettings) -> Checked:
+def check(path: Path, settings: CheckSettings, say: Callable[[str], None]) -> Checked:
     """Check the samples of a run or a file.
 
     Args:
         path: A run folder, a Parquet file of one, or JSON, JSON lines or Parquet that others made.
         settings: What the person asked for.
+        say: Takes a line for people.
 
     Raises:
         PipelineError: There are no samples, or they or the annotations cannot be read.
+        RunStopped: A second model could not go on, or the person stopped it; what was paid for is kept.
     """
+    check_serving(settings)
+    if settings.judge or settings.blind:
+        api_key(settings)  # a missing one is told before the checks, which may take a while
     data = _open(path, settings)
     out = settings.out or (data.folder.path / "check" if data.folder else Path("outputs") / f"{data.name}-check")
     if data.folder and out.resolve() == data.folder.path.resolve():
@@ -86,11 +93,17 @@ def check(path: Path, settings: CheckSettings) -> Checked:
         for batch in pq.ParquetFile(data.folder.rejects).iter_batches(BATCH_ROWS):
             for row in batch.to_pylist():
                 survey.take_reject(row)
+    more = {}
+    if settings.judge or settings.blind:
+        from pipeline.second_opinion import second_opinion
+
+        more = second_opinion(samples, out, settings, say)
     figures = survey.write(
         out,
         title=data.name,
         record=data.folder.read_record() if data.folder else None,
         metrics=data.folder.metrics if data.folder else None,
+        more=more,
     )
     return Checked(samples, out / "report.html", figures, dict(data.dropped))
 
@@ -181,9 +194,9 @@ def _surveyed(data: _Data, settings: CheckSettings, survey: Survey) -> Iterator[
 
 
 def _with_columns(batch: pa.RecordBatch, rows: list[dict[str, Any]]) -> pa.Table:
+    schema = pa.schema([SCHEMA.field(name) for name in ("claims", "findings")])
     table = pa.Table.from_batches([batch])
-    for name in ("claims", "findings"):
-        column = pa.array([row[name] for row in rows], SCHEMA.field(name).type)
+    for name, column in zip(schema.names, build_table(rows, schema).columns, strict=True):
         table = table.set_column(table.schema.get_field_index(name), SCHEMA.field(name), column)
     return table.cast(SCHEMA)
 

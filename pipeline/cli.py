@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import functools
+import inspect
 import io
 import logging
 import sys
@@ -14,10 +17,10 @@ import cyclopts
 from cyclopts import App, Parameter
 from pydantic import ValidationError
 
-from pipeline.errors import PipelineError
-from pipeline.help_lines import tell_fields
+from pipeline.errors import Interrupted, PipelineError
 from pipeline.llm.faults import Faults
 from pipeline.progress import printable
+from pipeline.records import Record
 from pipeline.settings import CheckSettings, GenerateSettings, PreviewSettings, ScenesSettings, ShowSettings
 
 INTERRUPTED = 130  # what a shell reports for a process ended by Ctrl-C
@@ -43,16 +46,11 @@ Run = Annotated[Path, Parameter(help="Run folder, or a Parquet file of one")]
 def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = GenerateSettings()) -> int:  # noqa: B008
     """Write visual instruction data from captions and boxes into a run folder"""
     from pipeline.generate import generate as run
-    from pipeline.loop import Interrupted
 
     if settings.verbose:
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
         logging.getLogger("pipeline").setLevel(logging.INFO)
-    try:
-        outcome = run(settings, _notices())
-    except Interrupted:
-        print("stopped; what was paid for is kept, the same command carries on", file=sys.stderr)
-        return INTERRUPTED
+    outcome = run(settings, _notices())
     if isinstance(outcome, str):
         print(outcome)
         return 0
@@ -107,7 +105,7 @@ def check(
     from pipeline.check import check as run
     from pipeline.quality.summary import lines
 
-    checked = run(data, settings)
+    checked = run(data, settings, _notices())
     for reason, count in checked.dropped.items():
         print(f"{count:,} {reason}", file=sys.stderr)
     for line in lines(checked.figures):
@@ -148,16 +146,52 @@ def run_command(words: Sequence[str]) -> int:
     try:
         _check_words(words)
         if not {"--help", "-h"}.isdisjoint(words):
-            tell_fields()
+            _tell_fields()
         result = app(list(words), exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except cyclopts.CycloptsError as error:
         return _complain(_in_one_line(error))
+    except Interrupted:
+        print("stopped; what was paid for is kept, the same command carries on", file=sys.stderr)
+        return INTERRUPTED
     except PipelineError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return _complain("interrupted", INTERRUPTED)
     return result if isinstance(result, int) else 0
+
+
+def _tell_fields(record: type[Record] = Record) -> None:
+    """Give the fields of all records that are loaded the help lines that stand below them.
+
+    Pydantic would read them when a class is made, and each time parse the whole file that the class is in: a tenth of
+    the time that a run takes to its first request, for what only ``--help`` shows.
+    """
+    for each in record.__subclasses__():
+        for owner in reversed(each.__mro__):
+            for name, told in _read_below(owner.__module__).get(owner.__name__, {}).items():
+                if name in each.model_fields:
+                    each.model_fields[name].description = told
+        _tell_fields(each)
+
+
+@functools.cache
+def _read_below(module: str) -> dict[str, dict[str, str]]:
+    """Return what stands below each field, by class."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    if not path or not module.startswith("pipeline."):
+        return {}
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    return {node.name: _below_fields(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _below_fields(node: ast.ClassDef) -> dict[str, str]:
+    told = {}
+    for field, below in zip(node.body, node.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                told[name] = inspect.cleandoc(text)
+    return told
 
 
 def _notices() -> Callable[[str], None]:

@@ -9,6 +9,7 @@ without any reply there need not be rendered to know that.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from statistics import fmean, pstdev
@@ -103,21 +104,20 @@ def forecast(
     """
     paid = _read_paid(journal)
     samples = {reply.sample for reply in paid.values()}
+    answered: dict[str, list[tuple[int, _Paid]]] = {name: [] for name in prompts}
+    left = {name: array("I") for name in prompts}
+    for place, planned in enumerate(plan):
+        reply = paid.get(request(planned)[0]) if planned.id in samples else None
+        if reply:
+            answered[planned.kind].append((place, reply))
+        else:
+            left[planned.kind].append(place)
     by_kind: dict[str, KindForecast] = {}
     for name, prompt in prompts.items():
-        mine = [planned for planned in plan if planned.kind == name]
-        if not mine:
-            continue
-        answered: list[tuple[Planned, _Paid]] = []
-        left: list[Planned] = []
-        for planned in mine:
-            reply = paid.get(request(planned)[0]) if planned.id in samples else None
-            if reply:
-                answered.append((planned, reply))
-            else:
-                left.append(planned)
-        again = _share_tried_again(answered, paid)
-        by_kind[name] = _forecast_kind(prompt, request(mine[0])[1], answered, left, again, price, batch)
+        if places := [*left[name][:1], *(place for place, _ in answered[name][:1])]:
+            again = _share_tried_again([reply for _, reply in answered[name]], paid)
+            body = request(plan[places[0]])[1]
+            by_kind[name] = _forecast_kind(plan, prompt, body, answered[name], left[name], again, price, batch)
     return _add_up(by_kind)
 
 
@@ -127,12 +127,12 @@ def _read_paid(journal: Journal | None) -> dict[bytes, _Paid]:
     return {key: _Paid(*row) for key, *row in rows}
 
 
-def _share_tried_again(answered: list[tuple[Planned, _Paid]], paid: dict[bytes, _Paid]) -> Range:
+def _share_tried_again(answered: list[_Paid], paid: dict[bytes, _Paid]) -> Range:
     """Return how many replies a sample takes beyond its first, as a share of the samples."""
     if len(answered) < ENOUGH:
         return _TRIED_AGAIN
-    ids = {planned.id for planned, _ in answered}
-    models = {reply.model for _, reply in answered}  # the journal may have another model's replies to the same samples
+    ids = {reply.sample for reply in answered}
+    models = {reply.model for reply in answered}  # the journal may have another model's replies to the same samples
     share = sum(reply.sample in ids and reply.model in models for reply in paid.values()) / len(ids) - 1
     # With none seen among so many there may still be one in three times as few.
     error = SURE * math.sqrt(max(share, 1 / len(ids)) / len(ids))
@@ -140,22 +140,23 @@ def _share_tried_again(answered: list[tuple[Planned, _Paid]], paid: dict[bytes, 
 
 
 def _forecast_kind(
+    plan: Sequence[Planned],
     prompt: Prompt,
     body: bytes,
-    answered: list[tuple[Planned, _Paid]],
-    left: list[Planned],
+    answered: list[tuple[int, _Paid]],
+    left: Sequence[int],
     again: Range,
     price: Price | None,
     batch: bool,
 ) -> KindForecast:
     fields = msgspec.json.decode(body)
     static = _static_tokens(prompt, fields)
-    looked_at = _spread(left) or _spread([planned for planned, _ in answered])
-    prompts = [static + _scene_tokens(prompt, planned) for planned in looked_at]
+    looked_at = _spread(left) or _spread([place for place, _ in answered])
+    prompts = [static + _scene_tokens(prompt, plan[place]) for place in looked_at]
     static_share = static.mid / fmean(tokens.mid for tokens in prompts)
     told = [reply for _, reply in answered if reply.prompt_tokens]  # servers that tell no usage teach nothing
     if len(told) >= ENOUGH:
-        pairs = [(static + _scene_tokens(prompt, planned), reply) for planned, reply in _spread(answered)]
+        pairs = [(static + _scene_tokens(prompt, plan[place]), reply) for place, reply in _spread(answered)]
         each_prompt = _measured_prompt(pairs, prompts, len(left))
         each_reply = _mean([reply.completion_tokens for reply in told], len(left))
         share = sum(reply.cached_tokens for reply in told) / sum(reply.prompt_tokens for reply in told)

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import hashlib
 import os
 import shlex
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import openai
 
+from pipeline.connecting import api_key, base_url, in_background, make_budget, make_client, stopping_on_interrupt
 from pipeline.errors import PipelineError, RunStopped
-from pipeline.forecast import describe_forecast, forecast
-from pipeline.llm import writer
 from pipeline.llm.batch_ledger import Ledger
 from pipeline.llm.bodies import Bodies
-from pipeline.llm.budget import Budget
 from pipeline.llm.client import Client
 from pipeline.llm.dialect import Dialect
+from pipeline.llm.endpoint import Endpoint, endpoint
 from pipeline.llm.journal import Journal
-from pipeline.llm.pacing import Pacing
 from pipeline.llm.prices import find_price, load_prices
-from pipeline.llm.server import background
 from pipeline.llm.wire import Sender, Wire
 from pipeline.loop import Loop, Made
 from pipeline.making import Maker
@@ -41,14 +35,15 @@ from pipeline.progress import Progress
 from pipeline.prompting.render import Prompt, build_prompt
 from pipeline.quality.checker import Checker, file_digest
 from pipeline.records import Reject
-from pipeline.samples.card import write_card
 from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
-from pipeline.samples.shards import REJECT_SCHEMA, SCHEMA, Shards, in_batches, read_shard, reject_row, write_parquet
-from pipeline.settings import KEY_VARIABLE, URL_VARIABLE, GenerateSettings, read_options
+from pipeline.settings import GenerateSettings, read_options
+
+if TYPE_CHECKING:
+    from pipeline.quality.survey import Survey
+    from pipeline.samples.shards import Shards
 
 OFFLINE = "offline writer (rules, not a language model)"
-CONNECT_CLIENT_S = 60.0  # of the client that handles files and batches
 
 # What changes how a run goes and not what it makes.
 _MANNER = {
@@ -84,7 +79,11 @@ class Run(msgspec.Struct, frozen=True):
     @property
     def model(self) -> str:
         """The model that is asked."""
-        return self.settings.model or writer.NAME
+        if self.settings.model:
+            return self.settings.model
+        from pipeline.llm.writer import NAME
+
+        return NAME
 
 
 def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome | str:
@@ -128,21 +127,9 @@ def _maker(settings: GenerateSettings, source: Source, prompts: dict[str, Prompt
     return Maker(prompts, settings.seed, settings.attempts, checker, settings.on_contradiction)
 
 
-def api_key(settings: GenerateSettings) -> str:
-    """Return the key to send; a local server's may be anything.
-
-    Raises:
-        PipelineError: There is none, and the server is OpenAI's.
-    """
-    key = os.environ.get(KEY_VARIABLE, "").strip()  # keys that come from files often end in a line break
-    if not key and not (settings.base_url or os.environ.get(URL_VARIABLE)):
-        raise PipelineError(f"no API key; set {KEY_VARIABLE}, or {URL_VARIABLE} or --base-url for a local server")
-    return key or "none"
-
-
 def _announce(run: Run, say: Callable[[str], None]) -> None:
     source, settings = run.source, run.settings
-    by_kind = Counter(planned.kind for planned in source.plan)
+    by_kind = source.plan.by_kind()
     wanted = ", ".join(f"{count:,} {kind}" for kind, count in by_kind.items())
     images = f"{len(source.scenes):,} of {source.read:,}" if len(source.scenes) < source.read else f"{source.read:,}"
     most = f"{settings.count_good:,} good samples out of" if settings.count_good else "samples to make:"
@@ -154,6 +141,8 @@ def _announce(run: Run, say: Callable[[str], None]) -> None:
 
 def _forecast(run: Run) -> str:
     """Return what the run would ask for and cost, from what the journal has and what texts tell."""
+    from pipeline.forecast import describe_forecast, forecast
+
     settings = run.settings
     bodies = Bodies(run.model, read_options(list(settings.set)))
     dialect = Dialect(schema=settings.reply_format == "auto")
@@ -162,7 +151,7 @@ def _forecast(run: Run) -> str:
         body = bodies.build(next(run.maker.steps(planned)), dialect)
         return body.key, body.content
 
-    url = settings.base_url or os.environ.get(URL_VARIABLE) if settings.model else "http://127.0.0.1"
+    url = base_url(settings) if settings.model else "http://127.0.0.1"
     price = find_price(load_prices(settings.prices), run.model, url)
     journal = Journal(run.folder.journal) if run.folder.journal.exists() else None
     try:
@@ -177,54 +166,50 @@ def _forecast(run: Run) -> str:
 def _server(settings: GenerateSettings) -> Iterator[str | None]:
     """Give the address to ask: the person's, or that of the offline writer, started for this run."""
     if settings.model:
-        yield settings.base_url or os.environ.get(URL_VARIABLE) or None
+        yield base_url(settings)
     else:
+        from pipeline.llm.server import background
+
         with background() as server:
             yield server.base_url
 
 
-def connect(settings: GenerateSettings, base_url: str | None, key: str) -> Sender:
+def connect(settings: GenerateSettings, server: Endpoint) -> Sender:
     """Return what sends: this process, others of this machine, or the nodes of a cluster."""
-    client = _openai_client(base_url, key)
     if settings.engine == "ray":
         from pipeline.llm.cluster import ClusterWire
 
-        return ClusterWire(client, settings.concurrency, settings.timeout, processes=settings.processes)
+        return ClusterWire(server, settings.concurrency, settings.timeout, processes=settings.processes)
     if settings.processes > 1:
         from pipeline.llm.workers import WorkersWire
 
-        return WorkersWire(client, settings.concurrency, settings.timeout, processes=settings.processes)
-    return Wire(client, settings.concurrency, settings.timeout)
-
-
-def _openai_client(base_url: str | None, key: str) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(
-        api_key=key,
-        base_url=base_url,
-        max_retries=0,
-        timeout=CONNECT_CLIENT_S,
-        http_client=openai.DefaultAioHttpClient(),
-    )
+        return WorkersWire(server, settings.concurrency, settings.timeout, processes=settings.processes)
+    return Wire(server, settings.concurrency, settings.timeout)
 
 
 async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Outcome:
-    settings, folder = run.settings, run.folder
+    settings, folder, server = run.settings, run.folder, endpoint(base_url, key)
     record = _begin_record(run, base_url)
     with Progress(settings.count_good or len(run.source.plan)) as progress:
-        client = _client(run, journal, connect(settings, base_url, key), progress.say)
-        embed = run.source.is_quickstart if settings.embed_images is None else settings.embed_images
-        shards = Shards(folder.shards, settings.shard_size, embed_images=embed)
+        client = make_client(
+            settings,
+            journal,
+            connect(settings, server),
+            run.model,
+            schema=settings.reply_format == "auto",
+            say=progress.say,
+            known_as=None if settings.model else "offline",
+        )
         workers = 2 * settings.concurrency  # more than may be in flight: one that waits for its next try sends nothing
-        loop = Loop(client, run.maker, shards, progress, workers=workers)
+        loop = Loop(client, run.maker, lambda: _open_shards(run), progress, workers=workers)
         metrics = Metrics(folder.metrics, client, loop.made)
         # What is there now stays to the end: without this the collector walks all scenes over and over, a third of the
         # processor time of a large run.
-        gc.collect()
         gc.freeze()
         try:
-            async with client, _in_background(journal.keep_forcing(), metrics.keep_writing()):
-                with loop.stopping_on_interrupt():
-                    await _batches_first(run, journal, client, base_url, key, progress.say)
+            async with client, in_background(journal.keep_forcing(), metrics.keep_writing()):
+                with stopping_on_interrupt(loop.stop, progress.say):
+                    await _batches_first(run, journal, client, server, progress.say)
                     await loop.run(run.source.plan, settings.count_good)
         except BaseException as error:
             why = error if isinstance(error, PipelineError) else type(error).__name__
@@ -232,37 +217,18 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
             raise
         finally:
             metrics.write()
-    _finish(run, loop.made, shards, journal)
+    from pipeline import finishing  # its libraries take as long to load as all else before the first request
+
+    survey = _finish(run, loop, journal)
     finished = record | {"status": "complete", "finished_at": _now()} | _figures(loop.made, client)
     folder.write_record(finished)
-    write_card(folder, finished)
+    finishing.write_words(folder, finished, survey)
     made, tally = loop.made, client.tally
     return Outcome(folder, dict(made.samples), dict(made.reasons), tally.sent, tally.kept, tally.cost_usd)
 
 
-def _client(run: Run, journal: Journal, wire: Sender, say: Callable[[str], None]) -> Client:
-    settings = run.settings
-    return Client(
-        journal,
-        wire,
-        Pacing(settings.concurrency, rpm=settings.rpm, tpm=settings.tpm),
-        _budget(run, journal, wire.url),
-        run.model,
-        schema=settings.reply_format == "auto",
-        options=read_options(list(settings.set)),
-        give_up_s=settings.give_up,
-        known_as=None if settings.model else "offline",
-        say=say,
-    )
-
-
-def _budget(run: Run, journal: Journal, url: str, *, batch: bool = False) -> Budget:
-    prices = load_prices(run.settings.prices)
-    return Budget(journal, prices, run.model, url=url, max_usd=run.settings.max_cost, batch=batch)
-
-
 async def _batches_first(
-    run: Run, journal: Journal, client: Client, base_url: str | None, key: str, say: Callable[[str], None]
+    run: Run, journal: Journal, client: Client, server: Endpoint, say: Callable[[str], None]
 ) -> None:
     """Have batches answer what they will, if the person wants that, so that the loop finds it in the journal.
 
@@ -276,10 +242,9 @@ async def _batches_first(
         return
     from pipeline.batching import run_in_batches
 
-    connection = _openai_client(base_url, key)
-    budget = _budget(run, journal, str(connection.base_url), batch=True)
+    budget = make_budget(settings, journal, run.model, server.url, batch=True)
     await run_in_batches(
-        connection,
+        server.client(),
         client,
         journal,
         budget,
@@ -290,28 +255,30 @@ async def _batches_first(
     )
 
 
-@contextlib.asynccontextmanager
-async def _in_background(*coroutines: Any) -> Any:
-    """Run coroutines beside a block, and end them with it."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for ended in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(ended, Exception):
-                raise ended
+def _embeds(run: Run) -> bool:
+    chosen = run.settings.embed_images
+    return run.source.is_quickstart if chosen is None else chosen
 
 
-def _finish(run: Run, made: Made, shards: Shards, journal: Journal) -> None:
-    """Write the last shard and the Parquet files."""
-    planned = made.settled if run.settings.count_good else len(run.source.plan)
-    paths = shards.finish(planned)
-    write_parquet(run.folder.samples, (read_shard(path) for path in paths), SCHEMA)
+def _open_shards(run: Run) -> Shards:
+    from pipeline.samples.shards import Shards
+
+    return Shards(run.folder.shards, run.settings.shard_size, embed_images=_embeds(run))
+
+
+def _finish(run: Run, loop: Loop, journal: Journal) -> Survey | None:
+    """Write the last shard and the Parquet files; return what was seen on the way, where samples are checked."""
+    from pipeline import finishing
+    from pipeline.quality.survey import Survey
+    from pipeline.samples.shards import reject_row
+
+    made = loop.made
+    shards = loop.finish(made.settled if run.settings.count_good else len(run.source.plan))
     rejects = (made.rejects[index] for index in sorted(made.rejects))
     rows = (reject_row(reject, _last_reply(reject, journal)) for reject in rejects)
-    write_parquet(run.folder.rejects, in_batches(rows, REJECT_SCHEMA), REJECT_SCHEMA)
+    survey = Survey() if run.maker.checker else None
+    finishing.write_files(run.folder, shards, rows, survey, embed_images=_embeds(run))
+    return survey
 
 
 def _last_reply(reject: Reject, journal: Journal) -> str | None:
@@ -338,7 +305,7 @@ def _begin_record(run: Run, base_url: str | None) -> dict[str, Any]:
         "annotations": source.files | {"images_read": source.read, "images_chosen": len(source.scenes)},
         "left_out": source.dropped,
         "categories": source.categories,
-        "planned": {"total": len(source.plan), **Counter(planned.kind for planned in source.plan)},
+        "planned": {"total": len(source.plan), **source.plan.by_kind()},
         "prompts": hashes,
         "settings": settings.model_dump(mode="json"),
         "command": shlex.join(["python", "-m", "pipeline", *sys.argv[1:]]),
@@ -352,9 +319,8 @@ def _fingerprint(run: Run, asked: list[Any]) -> str:
     """Return a digest of all that decides what is in the files of a run, apart from the replies."""
     digest = hashlib.sha256(msgspec.json.encode(asked))
     for scene in run.source.scenes:
-        digest.update(msgspec.msgpack.encode(scene, enc_hook=str))
-    for planned in run.source.plan:
-        digest.update(planned.id.encode(errors="replace"))
+        digest.update(msgspec.msgpack.encode(scene, enc_hook=os.fsencode))
+    digest.update(run.source.plan.packed())
     return digest.hexdigest()[:16]
 
 

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline.errors import PipelineError, RunStopped
+from pipeline.errors import PipelineError
 from pipeline.llm.client import Client
 from pipeline.making import Maker
 from pipeline.progress import Progress
 from pipeline.records import Reject, Sample
 from pipeline.samples.plan import Planned
-from pipeline.samples.shards import Shards
 
+if TYPE_CHECKING:
+    from pipeline.samples.shards import Shards
 
-class Interrupted(RunStopped):
-    """The person pressed Ctrl-C; all that was in flight has been kept."""
+AT_ONCE = 16  # samples begun between two looks at the network
+LOAD_AFTER_S = 0.02  # until the first requests are on their way
+HAND_OVER_EVERY_S = 0.1
+MOST_SETTLED = 2000  # samples that wait for the shards
 
 
 class Made(msgspec.Struct):
@@ -40,6 +43,11 @@ class Made(msgspec.Struct):
         return self.samples.total() + self.reasons.total()
 
 
+def _settle(shards: Shards, settled: Sequence[tuple[int, Sample | None]]) -> None:
+    for index, sample in settled:
+        shards.settle(index, sample)
+
+
 class Loop:
     """Settles the samples of a plan, many at once."""
 
@@ -47,7 +55,7 @@ class Loop:
         self,
         client: Client,
         maker: Maker,
-        shards: Shards,
+        open_shards: Callable[[], Shards],
         progress: Progress,
         *,
         workers: int,
@@ -57,7 +65,8 @@ class Loop:
         Args:
             client: Asks.
             maker: Makes one sample.
-            shards: Take what is settled.
+            open_shards: Returns what takes that which is settled. Its libraries take as long to load as all else before
+                the first request, so it is called in a thread once requests are on their way.
             progress: Shows the counts.
             workers: Samples in the making at once. More than may be in flight: a worker that waits for its next try
                 leaves its place to another.
@@ -65,7 +74,11 @@ class Loop:
         self.made = Made()
         self._client = client
         self._maker = maker
-        self._shards = shards
+        self._open_shards = open_shards
+        self._shards: Shards | None = None
+        self._settled: list[tuple[int, Sample | None]] = []  # and not yet in the hands of the shards
+        self._has_room = asyncio.Event()
+        self._ended = asyncio.Event()
         self._progress = progress
         self._workers = workers
         self._busy = 0
@@ -82,10 +95,34 @@ class Loop:
         todo = iter(enumerate(plan))
         wanted = len(plan) if count_good is None else count_good
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._workers, wanted)):
-                group.create_task(self._work(todo, wanted))
+            group.create_task(self._keep_shards())
+            async with asyncio.TaskGroup() as workers:
+                for begun in range(min(self._workers, wanted)):
+                    workers.create_task(self._work(todo, wanted))
+                    if begun % AT_ONCE == AT_ONCE - 1:
+                        await asyncio.sleep(0)
+            self._ended.set()
         if self._stopped:
             raise self._stopped
+
+    async def _keep_shards(self) -> None:
+        """Hand to the shards what is settled, in a thread: what they load and write would hold up all requests."""
+        await asyncio.sleep(LOAD_AFTER_S)
+        self._shards = await asyncio.to_thread(self._open_shards)
+        while self._settled or not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), HAND_OVER_EVERY_S)
+            settled, self._settled = self._settled, []
+            try:
+                await asyncio.to_thread(_settle, self._shards, settled)
+            except PipelineError as error:
+                self.stop(error)
+            self._has_room.set()
+
+    def finish(self, planned: int) -> list[Path]:
+        """Write the last shard once ``run`` has ended, and return where all are, in plan order."""
+        assert self._shards
+        return self._shards.finish(planned)
 
     async def _work(self, todo: Iterator[tuple[int, Planned]], wanted: int) -> None:
         # Never more begun than can all be good: a reject makes room for the next one of the plan.
@@ -94,13 +131,18 @@ class Loop:
             if planned is None:
                 return
             self._busy += 1
+            sent = self._client.tally.sent
             try:
                 self._settle(index, await self._maker.make(self._client, planned))
             except PipelineError as error:
                 self.stop(error)
             finally:
                 self._busy -= 1
-            await asyncio.sleep(0)  # replies from the journal come without waiting; Ctrl-C must come between them
+            if self._client.tally.sent == sent:  # the journal's replies come without waiting
+                await asyncio.sleep(0)  # Ctrl-C must come between them
+                if len(self._settled) > MOST_SETTLED:  # and faster than they are written
+                    self._has_room.clear()
+                    await self._has_room.wait()
 
     def stop(self, why: PipelineError) -> None:
         """Begin nothing more; keep what is in flight."""
@@ -110,29 +152,10 @@ class Loop:
     def _settle(self, index: int, outcome: Sample | Reject) -> None:
         if isinstance(outcome, Sample):
             self.made.samples[outcome.kind] += 1
-            self._shards.settle(index, outcome)
         else:
             self.made.reasons[outcome.reason] += 1
             self.made.rejects[index] = outcome
-            self._shards.settle(index, None)
+        self._settled.append((index, outcome if isinstance(outcome, Sample) else None))
         tally = self._client.tally
         tokens = tally.prompt_tokens + tally.completion_tokens
         self._progress.update(self.made.samples.total(), self.made.reasons.total(), tokens, tally.cost_usd)
-
-    @contextmanager
-    def stopping_on_interrupt(self) -> Iterator[None]:
-        """Let the first Ctrl-C end the run once all that is in flight has been kept; the second ends it at once."""
-        loop = asyncio.get_running_loop()
-
-        def on_interrupt() -> None:
-            loop.remove_signal_handler(signal.SIGINT)
-            self._progress.say("stopping; requests in flight are being kept (Ctrl-C again leaves them)")
-            self.stop(Interrupted("stopped"))
-
-        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C ends the run at once
-            loop.add_signal_handler(signal.SIGINT, on_interrupt)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_signal_handler(signal.SIGINT)

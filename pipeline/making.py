@@ -13,11 +13,11 @@ import msgspec
 
 from pipeline.llm.bodies import Question
 from pipeline.llm.client import Answered, Client, Refused
-from pipeline.llm.journal import Reply
+from pipeline.llm.endings import ended_badly
 from pipeline.prompting.context import describe
 from pipeline.prompting.kinds import render_user
 from pipeline.prompting.render import Prompt
-from pipeline.prompting.replies import UnreadableReply, read_reply
+from pipeline.prompting.replies import UnreadableReply, ask_again, read_reply
 from pipeline.quality.checker import Checker, contradictions
 from pipeline.records import Message, Reject, Sample, Turn
 from pipeline.samples.plan import Planned, draw_question, request_seed
@@ -68,7 +68,8 @@ class Maker(msgspec.Struct, frozen=True):
     def steps(self, planned: Planned) -> Steps:
         """Yield what to ask for a sample, take what was answered, and return what became of the sample."""
         prompt = self.prompts[planned.kind]
-        scene = Message("user", render_user(prompt.kind, planned.scene))
+        context = describe(planned.scene, prompt.kind.context)
+        scene = Message("user", render_user(prompt.kind, planned.scene, context))
         following = [scene]
         spent: list[Answered] = []
         reason, fault = UNREADABLE, ""
@@ -81,7 +82,7 @@ class Maker(msgspec.Struct, frozen=True):
                 reason, fault = error.reason, str(error)
                 break
             spent.append(answered)
-            if ended := _ended_badly(answered.reply):
+            if ended := ended_badly(answered.reply):
                 reason, fault = ended
                 break
             content = answered.reply.content or ""
@@ -90,9 +91,9 @@ class Maker(msgspec.Struct, frozen=True):
             except UnreadableReply as error:
                 # A repair that cannot be read is asked for again like any other reply.
                 reason, fault = UNREADABLE, str(error)
-                following = [scene, *_mend(content, f"That reply could not be read: {fault}.")]
+                following = [scene, *ask_again(content, f"That reply could not be read: {fault}.")]
                 continue
-            sample = _sample(planned, prompt, turns, answered, drawn, spent)
+            sample = _sample(planned, prompt, context, turns, answered, drawn, spent)
             if self.checker is None:
                 return sample
             sample = self._held_against_its_scene(sample, self.checker, prompt)
@@ -102,7 +103,7 @@ class Maker(msgspec.Struct, frozen=True):
             was_repaired, (reason, fault) = reason == CONTRADICTED, (CONTRADICTED, "; ".join(wrong))
             if was_repaired or self.on_contradiction == "reject":
                 break
-            following = [scene, *_mend(content, _WRONG + "\n".join(f"- {each}" for each in wrong) + "\n")]
+            following = [scene, *ask_again(content, _WRONG + "\n".join(f"- {each}" for each in wrong) + "\n")]
         return _reject(planned, reason, fault, spent)
 
     def _read(self, content: str, prompt: Prompt, planned: Planned) -> list[Turn]:
@@ -122,13 +123,19 @@ class Maker(msgspec.Struct, frozen=True):
 
 
 def _sample(
-    planned: Planned, prompt: Prompt, turns: list[Turn], answered: Answered, seed: int, spent: list[Answered]
+    planned: Planned,
+    prompt: Prompt,
+    context: str,
+    turns: list[Turn],
+    answered: Answered,
+    seed: int,
+    spent: list[Answered],
 ) -> Sample:
     return Sample(
         id=planned.id,
         scene=planned.scene,
         kind=planned.kind,
-        context=describe(planned.scene, prompt.kind.context),
+        context=context,
         turns=turns,
         model=answered.reply.model,
         prompt_hash=prompt.hash,
@@ -161,20 +168,3 @@ def _cost(spent: list[Answered]) -> float | None:
     """Return what all attempts cost in US dollars; ``None`` where a price was not known."""
     costs = [each.reply.cost_usd for each in spent]
     return None if None in costs else sum(cost for cost in costs if cost is not None)
-
-
-def _ended_badly(reply: Reply) -> tuple[str, str] | None:
-    """Return why a reply is none although the server sent one, as a reason and the server's words."""
-    if reply.refusal:
-        return "refused by the model", reply.refusal
-    if reply.finish_reason == "content_filter":
-        return "content filter", "the server withheld the reply (finish_reason content_filter)"
-    if reply.finish_reason == "length":
-        return "cut by length", f"the reply was cut after {reply.completion_tokens} tokens; raise max_tokens"
-    return None
-
-
-def _mend(content: str, fault: str) -> tuple[Message, Message]:
-    """Return the reply and what is wrong with it, as the messages that follow the scene."""
-    asked = f"{fault} Send the whole reply again, in the form that was asked for."
-    return Message("assistant", content or "(empty)"), Message("user", asked)

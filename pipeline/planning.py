@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,7 +11,7 @@ from pipeline.annotations.coco import find_files, read_scenes
 from pipeline.errors import PipelineError
 from pipeline.prompting.kinds import Kind, load_kinds, render_user, shipped
 from pipeline.records import Scene
-from pipeline.samples.plan import Planned, choose_scenes, draw, plan_each, plan_totals
+from pipeline.samples.plan import Plan, choose_scenes, drawn, plan_each, plan_totals
 from pipeline.settings import GenerateSettings, SourceSettings, check_source, read_counts, read_parts
 
 SAYS_NOTHING = {"", "annotations", "captions", "instances"}
@@ -25,8 +26,8 @@ class Source(msgspec.Struct, frozen=True):
     files: dict[str, str]
     """Where the annotations came from, for the record."""
     images: Path | None
-    scenes: list[Scene]
-    """Those chosen, in file order."""
+    scenes: Sequence[Scene]
+    """Those chosen, in the order of the plan."""
     read: int
     """Scenes in the files, before any choice."""
     dropped: dict[str, int]
@@ -34,7 +35,7 @@ class Source(msgspec.Struct, frozen=True):
     categories: dict[str, str]
     """Of the annotation files, name to supercategory, used or not."""
     kinds: dict[str, Kind]
-    plan: list[Planned]
+    plan: Plan
     """In image order, then in the order of the kinds."""
 
     @property
@@ -67,7 +68,7 @@ def read_source(settings: SourceSettings, total: str | None = None, *, in_drawn_
     annotations = read_scenes(captions, instances, images)
     scenes = choose_scenes(annotations.scenes, settings.seed, settings.limit, settings.image_id)
     if in_drawn_order:
-        scenes.sort(key=lambda scene: draw(settings.seed, scene.image_id))
+        scenes = drawn(scenes, settings.seed)
     if total and counts:
         plan = plan_totals(scenes, kinds, counts, settings.seed)
     else:

@@ -20,7 +20,7 @@ ContextPart = Literal["captions", "boxes"]
 class Record(BaseModel):
     """Base of the hand-written and model-written records: frozen, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def first_fault(error: ValidationError) -> str:
@@ -31,7 +31,7 @@ def first_fault(error: ValidationError) -> str:
     return f"{where}: {told}" if where else told
 
 
-class Box(msgspec.Struct, frozen=True, gc=False):
+class Box(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One labelled object, in fractions of the image so that size does not matter.
 
     ``0 <= x0 <= x1 <= 1``, and the same for y.
@@ -51,7 +51,7 @@ class Box(msgspec.Struct, frozen=True, gc=False):
     """Whether the box surrounds a group that was not annotated one by one (COCO's ``iscrowd``)."""
 
 
-class Scene(msgspec.Struct, frozen=True):
+class Scene(msgspec.Struct, frozen=True, array_like=True):
     """One annotated image: all that is known of it without looking at its pixels."""
 
     image_id: str

@@ -139,25 +139,15 @@ class PreviewSettings(SourceSettings):
     """Form of the replies in the few-shot examples."""
 
 
-class GenerateSettings(SourceSettings):
-    """Settings of ``generate``."""
+class ServerSettings(Record):
+    """How to reach a model's server, how fast, and for how much."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
-
-    total: Annotated[str | None, _checked(read_counts), _MAKE] = None
-    """Samples in all by kind, such as conversation=58000,complex_reasoning=77000; instead of --kinds."""
-    count_good: Annotated[int | None, _MAKE] = Field(default=None, ge=1)
-    """Stop when so many good samples are made; images come in an order drawn by their ids."""
-    model: Annotated[str | None, _MODEL] = None
-    """Chat model, as the server knows it; without one, the built-in offline writer (rules, not a model) writes."""
     base_url: Annotated[str | None, _MODEL] = None
     """OpenAI-compatible server, such as http://localhost:8000/v1. (default: OPENAI_BASE_URL, else OpenAI)"""
-    reply_format: Annotated[Literal["auto", "json", "text"], _MODEL] = "auto"
-    """auto: JSON schema where the server takes it, else json; json: JSON in the text; text: LLaVA's Question/Answer."""
     set: Annotated[tuple[str, ...], _checked(read_options), _MODEL] = ()
     """Sampling option passed on as it is, NAME=VALUE, such as temperature=0.7; may be repeated; null leaves one out."""
     attempts: Annotated[int, _MODEL] = Field(default=3, ge=1)
-    """Paid replies a sample may take; an unreadable one is asked for again with the reason."""
+    """Paid replies a sample may take; what cannot be read is asked for again with the reason."""
     concurrency: Annotated[int, _PACE] = Field(default=64, ge=1)
     """Most requests in flight; how many the server takes is found out."""
     rpm: Annotated[float | None, _PACE] = Field(default=None, gt=0)
@@ -168,12 +158,27 @@ class GenerateSettings(SourceSettings):
     """Seconds after which an unanswered request is tried again."""
     give_up: Annotated[float, _PACE] = Field(default=300, gt=0)
     """Seconds without any answer after which the run stops, with everything kept."""
-    dry_run: Annotated[bool, _PACE] = False
-    """Forecast requests, tokens and cost, and send nothing."""
     max_cost: Annotated[float | None, _PACE] = Field(default=None, gt=0)
-    """Most US dollars, over all runs on this run folder; what is in flight counts at its worst case."""
+    """Most US dollars, over all runs on the same folder; what is in flight counts at its worst case."""
     prices: Annotated[Path | None, _PACE] = None
     """Prices of your own, in USD per million tokens; the form is that of pipeline/llm/prices.toml."""
+
+
+class GenerateSettings(SourceSettings, ServerSettings):
+    """Settings of ``generate``."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    total: Annotated[str | None, _checked(read_counts), _MAKE] = None
+    """Samples in all by kind, such as conversation=58000,complex_reasoning=77000; instead of --kinds."""
+    count_good: Annotated[int | None, _MAKE] = Field(default=None, ge=1)
+    """Stop when so many good samples are made; images come in an order drawn by their ids."""
+    model: Annotated[str | None, _MODEL] = None
+    """Chat model, as the server knows it; without one, the built-in offline writer (rules, not a model) writes."""
+    reply_format: Annotated[Literal["auto", "json", "text"], _MODEL] = "auto"
+    """auto: JSON schema where the server takes it, else json; json: JSON in the text; text: LLaVA's Question/Answer."""
+    dry_run: Annotated[bool, _PACE] = False
+    """Forecast requests, tokens and cost, and send nothing."""
     batch: Annotated[bool, _PACE] = False
     """Use the server's batch interface: half the price at OpenAI, within a day."""
     batch_poll: Annotated[float, _PACE] = Field(default=60, gt=0)
@@ -182,7 +187,7 @@ class GenerateSettings(SourceSettings):
     """Processes that send, for one big machine."""
     engine: Annotated[Literal["local", "ray"], _PACE] = "local"
     """ray: the nodes of a Ray cluster send (RAY_ADDRESS, else one started here); plan, journal and budget stay here."""
-    on_contradiction: Annotated[Literal["repair", "flag", "reject", "off"], _CHECK] = "off"
+    on_contradiction: Annotated[Literal["repair", "flag", "reject", "off"], _CHECK] = "repair"
     """repair: ask once more with the evidence, then reject; flag: keep it with a finding; off: check nothing."""
     synonyms: Annotated[Path | None, _CHECK] = None
     """Words of your own for the categories; the form is that of pipeline/quality/coco.toml."""
@@ -209,8 +214,10 @@ class ShowSettings(Record):
     """Only samples of this image."""
 
 
-class CheckSettings(Record):
+class CheckSettings(ServerSettings):
     """Settings of ``check``."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     annotations: Annotated[Path | None, _READ] = None
     """Folder with captions_*.json and instances_*.json, for data that was not made here."""
@@ -228,6 +235,14 @@ class CheckSettings(Record):
     """Language that the samples should be in; claims are read in English only."""
     processes: Annotated[int | None, _CHECK] = Field(default=None, ge=1)
     """Processes that check. (default: one a core)"""
+    judge: Annotated[str | None, _MODEL] = None
+    """Second model that also holds the samples against captions and boxes; its agreement with the rules is reported."""
+    judge_share: Annotated[float, _MODEL] = Field(default=1.0, gt=0, le=1)
+    """Share of the samples that it sees, drawn by their ids."""
+    blind: Annotated[str | None, _MODEL] = None
+    """Model that answers the questions without seeing anything; those it gets right need no image."""
+    seed: Annotated[int, _MODEL] = 0
+    """Seed of the draw and of the requests."""
     out: Annotated[Path | None, _OUTPUT] = None
     """Folder for what is found. (default: <run>/check, or outputs/<name of the file>-check)"""
 
@@ -344,8 +359,6 @@ def check_source(settings: SourceSettings) -> None:
 def _check_generate(settings: GenerateSettings) -> None:
     if settings.kinds and settings.total:
         raise PipelineError("--kinds counts samples an image and --total in all; pass one of them")
-    if settings.base_url and not settings.model:
-        raise PipelineError("--base-url goes with --model; name the model that the server serves")
     if settings.batch and settings.count_good:
         raise PipelineError("--batch submits the whole plan, and --count-good stops within it; pass one of them")
     if settings.engine == "ray" and not settings.model and os.environ.get("RAY_ADDRESS"):
@@ -353,8 +366,21 @@ def _check_generate(settings: GenerateSettings) -> None:
     own = settings.annotations or settings.captions or settings.instances
     if settings.embed_images and own and not settings.images:
         raise PipelineError("--embed-images goes with --images; pass the folder of the image files")
+    check_serving(settings)
+
+
+def check_serving(settings: GenerateSettings | CheckSettings) -> None:
+    """Refuse settings of a server that cannot be.
+
+    Raises:
+        PipelineError: They cannot.
+    """
+    asks = settings.model if isinstance(settings, GenerateSettings) else settings.judge or settings.blind
+    if settings.base_url and not asks:
+        other = "--model" if isinstance(settings, GenerateSettings) else "--judge or --blind"
+        raise PipelineError(f"--base-url goes with {other}; name the model that the server serves")
     name, url = ("--base-url", settings.base_url) if settings.base_url else (URL_VARIABLE, os.environ.get(URL_VARIABLE))
-    if settings.model and url and not _is_address(url):
+    if asks and url and not _is_address(url):
         raise PipelineError(f"{name}: {url!r} is no address of a server; write it like http://localhost:8000/v1")
 
 

@@ -11,7 +11,10 @@ import pytest
 from pipeline.check import check
 from pipeline.cli import run_command
 from pipeline.errors import PipelineError
+from pipeline.llm.faults import Answer, Completion
+from pipeline.llm.server import background
 from pipeline.settings import CheckSettings
+from tests.judging.stage import answer, verdicts
 
 Coco = Callable[..., Path]
 
@@ -41,7 +44,7 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
 
 def test_llava_files_are_held_against_the_boxes_of_coco_files(coco: Coco) -> None:
     file = llava(Path("llava.json"), "There is one dog.", "There are three dogs.")
-    checked = check(file, CheckSettings(annotations=coco(2)))
+    checked = check(file, CheckSettings(annotations=coco(2)), print)
     first, second = rows_of(Path("outputs/llava-check"))
     assert {claim["verdict"] for claim in first["claims"]} == {"supported"}
     assert first["findings"] == []
@@ -58,7 +61,7 @@ def test_llava_files_are_held_against_the_boxes_of_coco_files(coco: Coco) -> Non
 def test_a_run_is_checked_into_a_folder_of_its_own_and_stays_as_it_is(coco: Coco) -> None:
     assert run_command(["generate", "--annotations", str(coco(2)), "--out", "run"]) == 0
     before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
-    check(Path("run"), CheckSettings())
+    check(Path("run"), CheckSettings(), print)
     assert {path: path.read_bytes() for path in before} == before
     rows = rows_of(Path("run/check"))
     assert len(rows) == 6
@@ -81,14 +84,14 @@ def test_many_processes_find_what_one_finds(coco: Coco) -> None:
     file = llava(Path("many.json"), *(f"There is {sizes[n % 2]} in picture {n}, I think." for n in range(count)))
     annotations = coco(count)
     for processes in (1, 2):
-        check(file, CheckSettings(annotations=annotations, processes=processes, out=Path(str(processes))))
+        check(file, CheckSettings(annotations=annotations, processes=processes, out=Path(str(processes))), print)
     assert rows_of(Path("1")) == rows_of(Path("2"))
     assert json.loads(Path("1/stats.json").read_text()) == json.loads(Path("2/stats.json").read_text())
 
 
 def test_a_copy_of_an_earlier_sample_is_found(coco: Coco) -> None:
     long = "There is one dog on the grass, and it is running after a ball that somebody has thrown far away."
-    check(llava(Path("llava.json"), long, long), CheckSettings(annotations=coco(2), out=Path("out")))
+    check(llava(Path("llava.json"), long, long), CheckSettings(annotations=coco(2), out=Path("out")), print)
     first, second = rows_of(Path("out"))
     assert first["findings"] == []
     assert [(finding["message"], finding["kind"]) for finding in second["findings"]] == [(None, "duplicate")]
@@ -125,4 +128,32 @@ def test_what_cannot_be_checked_is_told_in_one_line(
 def test_the_run_itself_is_no_place_for_what_is_found(coco: Coco) -> None:
     assert run_command(["generate", "--annotations", str(coco(1)), "--out", "run"]) == 0
     with pytest.raises(PipelineError, match="the run itself"):
-        check(Path("run"), CheckSettings(out=Path("run")))
+        check(Path("run"), CheckSettings(out=Path("run")), print)
+
+
+def test_a_judge_and_a_blind_model_are_asked_once_and_stand_in_the_report(
+    coco: Coco, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def play(body: Any) -> Answer:
+        is_judge = "verdict" in json.dumps(body["messages"][0])
+        return Completion(verdicts("contradicted", wrong="three dogs") if is_judge else answer("one"))
+
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    file = llava(Path("llava.json"), "There are three dogs.")
+    with background(play, model="m") as server:
+        settings = CheckSettings(annotations=coco(1), judge="m", blind="m", base_url=server.base_url, out=Path("out"))
+        figures = check(file, settings, print).figures
+        asked = server.stats().requests
+        assert check(file, settings, print).figures == figures
+        assert server.stats().requests == asked == 2
+    assert figures["judge"]["confusion"]["contradicted"]["contradicted"] == 1
+    assert figures["blind"]["right"]["count"] == 0
+    (row,) = pq.read_table("out/judge.parquet").to_pylist()
+    assert row["wrong"] == "three dogs"
+    assert "judge" in Path("out/report.html").read_text().lower()
+
+
+def test_a_judge_without_a_key_is_refused_before_anything_is_checked(coco: Coco) -> None:
+    with pytest.raises(PipelineError, match="no API key"):
+        check(llava(Path("llava.json"), "One."), CheckSettings(annotations=coco(1), judge="m"), print)
+    assert not Path("outputs").exists()

@@ -56,9 +56,11 @@ def test_a_run_leaves_shards_parquet_record_and_card(coco: Callable[..., Path]) 
         "journal.sqlite",
         "metrics.jsonl",
         "rejects.parquet",
+        "report.html",
         "run.json",
         "samples.parquet",
         "shards",
+        "stats.json",
     ]
     assert [read_shard(Path("run/shards") / name).num_rows for name in shards("run")] == [4, 4, 4, 3]
     samples = rows("run/samples.parquet")

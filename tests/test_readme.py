@@ -12,7 +12,7 @@ from pipeline.llm import writer
 from tests.conftest import REPO
 
 README = (REPO / "README.md").read_text()
-BROUGHT = {"--model", "--prompts", "serve"}
+BROUGHT = {"--model", "--prompts", "serve", "--judge", "--synonyms", "--instances"}
 """Words of commands that need what the reader brings or starts."""
 
 
@@ -39,10 +39,10 @@ def test_the_commands_of_the_readme_run_one_after_the_other() -> None:
     for words in alone:
         assert run_command(["3" if word == "100" else word for word in words]) == 0, words
     assert [words[0] for words in alone] == [
-        "generate", "show", "preview", "generate", "generate", "scenes", "generate",
+        "generate", "show", "preview", "generate", "generate", "generate", "check", "scenes", "generate",
     ]  # fmt: skip
     made = {path.parent.name: pq.read_metadata(path).num_rows for path in Path("outputs").glob("*/samples.parquet")}
-    assert made == {"quickstart": 36, "few": 15, "totals": 19, "scenes-run": 9}
+    assert made == {"quickstart": 36, "few": 15, "totals": 19, "flagged": 36, "scenes-run": 9}
 
 
 def test_the_rehearsal_in_the_readme_asks_for_the_model_that_is_served() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pipeline.annotations.rows import CategoryRow, Id, InstanceFile, shown
+from pipeline.annotations.files import AnnotationFile
+from pipeline.annotations.rows import BoxRow, CategoryRow, Id, shown
 from pipeline.errors import PipelineError
 
 
-def read_categories(file: InstanceFile, path: Path) -> tuple[dict[Id | None, str], dict[str, str]]:
+def read_categories(file: AnnotationFile[BoxRow]) -> tuple[dict[Id | None, str], dict[str, str]]:
     """Return the label of each used ``category_id``, and all category names with their supercategory.
 
     Names are stripped, and white space in them becomes one space. The second dict is in file order; a supercategory
@@ -23,8 +22,8 @@ def read_categories(file: InstanceFile, path: Path) -> tuple[dict[Id | None, str
         first = rows.setdefault(str(row.id), row)
         if _tidy(first.name) != _tidy(row.name):
             both = f'"{_tidy(first.name)}" and "{_tidy(row.name)}"'
-            raise PipelineError(f"{path}: category {shown(row.id)} has two names, {both}; remove the wrong entry")
-    labels = _labels(file, rows, path)
+            raise PipelineError(f"{file.path}: category {shown(row.id)} has two names, {both}; remove the wrong entry")
+    labels = _labels(file, rows)
     used = {str(category_id) for category_id in labels}
     headings = {_supercategory(row) for row in rows.values() if _supercategory(row) != _tidy(row.name)}
     tops = [row for row in rows.values() if row.supercategory == "none"]
@@ -37,19 +36,18 @@ def read_categories(file: InstanceFile, path: Path) -> tuple[dict[Id | None, str
     return labels, names
 
 
-def _labels(file: InstanceFile, rows: dict[str, CategoryRow], path: Path) -> dict[Id | None, str]:
+def _labels(file: AnnotationFile[BoxRow], rows: dict[str, CategoryRow]) -> dict[Id | None, str]:
     labels: dict[Id | None, str] = {}
-    for category_id in {row.category_id for row in file.annotations}:
+    for category_id, culprit in file.used.items():
         listed = rows.get(str(category_id))
         if listed is None:
-            culprit = next(row for row in file.annotations if row.category_id == category_id)
             raise PipelineError(
-                f"{path}: annotation {shown(culprit.id)} has category_id {shown(category_id)}, "
+                f"{file.path}: annotation {shown(culprit)} has category_id {shown(category_id)}, "
                 "not in categories; add it there"
             )
         label = _tidy(listed.name)
         if not label:
-            raise PipelineError(f"{path}: category {shown(category_id)} is used and has no name; give it one")
+            raise PipelineError(f"{file.path}: category {shown(category_id)} is used and has no name; give it one")
         labels[category_id] = label
     return labels
 

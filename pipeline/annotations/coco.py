@@ -7,21 +7,23 @@ counted. How fast, and in how much memory: ``benchmarks/annotations.py``.
 from __future__ import annotations
 
 import gc
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 import msgspec
 
 from pipeline.annotations import files
-from pipeline.annotations.boxes import place_boxes
+from pipeline.annotations.boxes import Placing
 from pipeline.annotations.categories import read_categories
-from pipeline.annotations.files import find_files
-from pipeline.annotations.listing import Listed, list_images
-from pipeline.annotations.pictures import find_pictures, size_in_file
-from pipeline.annotations.rows import BoxRow, CaptionFile, CaptionRow, Id, InstanceFile, shown
+from pipeline.annotations.files import AnnotationFile, find_files
+from pipeline.annotations.listing import Listed, Listing
+from pipeline.annotations.pictures import Pictures, size_in_file
+from pipeline.annotations.rows import BoxRow, CaptionRow, Id, shown
+from pipeline.annotations.store import PARTS, Picked, Scenes
 from pipeline.errors import PipelineError
 from pipeline.records import Scene
 
@@ -36,8 +38,9 @@ USUAL_IN_COMMON = 0.5  # below this, a person is told
 class Annotations(msgspec.Struct, frozen=True):
     """What the annotation files tell, and what was left out of it."""
 
-    scenes: list[Scene]
-    """In file order: the images of the instances file, then those that only the captions file lists."""
+    scenes: Sequence[Scene]
+    """In file order: the images of the instances file, then those that only the captions file lists. They lie in a
+    temporary file and are unpacked one at a time."""
     categories: dict[str, str]
     """Category name to supercategory (empty where there is none), in file order, used or not.
 
@@ -59,80 +62,99 @@ def read_scenes(captions: Path | None, instances: Path | None, images: Path | No
     Raises:
         PipelineError: Something cannot be read right; the line names file and id.
     """
+    alone = captions or instances
+    if alone is None:
+        raise PipelineError("no annotation file given; pass --annotations DIR, --captions FILE or --instances FILE")
     with _without_garbage_collection():
-        box_file = files.read_instances(instances) if instances else InstanceFile([], [])
-        caption_file = files.read_captions(captions) if captions else CaptionFile([], [])
-        if captions and instances:
-            return _join(caption_file, captions, box_file, instances, images)
-        alone = captions or instances
-        if alone is None:
-            raise PipelineError("no annotation file given; pass --annotations DIR, --captions FILE or --instances FILE")
-        return _join(caption_file, alone, box_file, alone, images)
+        box_file = files.read_instances(instances) if instances else AnnotationFile(alone, BoxRow)
+        caption_file = files.read_captions(captions) if captions else AnnotationFile(alone, CaptionRow)
+        return _join(caption_file, box_file, Pictures(images) if images else None)
 
 
 def _join(
-    caption_file: CaptionFile, captions: Path, box_file: InstanceFile, instances: Path, images: Path | None
+    caption_file: AnnotationFile[CaptionRow], box_file: AnnotationFile[BoxRow], pictures: Pictures | None
 ) -> Annotations:
+    """Join the rows of both files by image, part by part: never more than one part is in memory."""
     dropped: Counter[str] = Counter()
-    listed = list_images(caption_file, captions, box_file, instances, dropped)
-    labels, categories = read_categories(box_file, instances)
-    caption_rows, captioned = _of_listed(caption_file.annotations, listed, dropped)
-    box_rows, boxed = _of_listed(box_file.annotations, listed, dropped)
-    _compare_images(set(captioned.values()), captions, set(boxed.values()), instances, dropped)
-    paths = find_pictures(listed, images) if images else {}
-    lines = _lines(caption_rows, captioned, dropped)
-    boxes, corrected = place_boxes(box_rows, boxed, labels, listed, paths, instances, dropped)
-
-    scenes = []
-    for image_id, image in listed.items():
-        if not lines.get(image_id) and not boxes.get(image_id):
-            dropped["images with neither caption nor box"] += 1
-            continue
-        path = paths.get(image_id)
-        width, height = corrected.get(image_id) or image.size or (path and size_in_file(path)) or (0, 0)
-        texts, objects = tuple(lines.get(image_id, ())), tuple(boxes.get(image_id, ()))
-        scenes.append(Scene(image_id, image.file_name, width, height, texts, objects, image.licence, path))
-    _check_scenes(scenes, images, dropped, captions, instances)
-    return Annotations(scenes, categories, {reason: count for reason, count in dropped.items() if count})
-
-
-def _check_scenes(
-    scenes: list[Scene], images: Path | None, dropped: Counter[str], captions: Path, instances: Path
-) -> None:
+    labels, categories = read_categories(box_file)
+    listing = Listing(caption_file, box_file)
+    placing = Placing(labels, box_file.path, dropped)
+    common = _Common()
+    scenes, places = Scenes(), array("Q")
+    for part in range(PARTS):
+        images = listing.images(part, dropped)
+        caption_rows = _by_image(caption_file.annotations.part(part), images, dropped)
+        box_rows = _by_image(box_file.annotations.part(part), images, dropped)
+        common.add(caption_rows.keys(), box_rows.keys())
+        for image_id, image in images.items():
+            lines = _lines(caption_rows.get(image_id, []), dropped)
+            path = pictures.find(image) if pictures else None
+            boxes, size = placing.place(box_rows.get(image_id, []), image_id, image, path)
+            if lines or boxes:
+                width, height = size or (path and size_in_file(path)) or (0, 0)
+                licence = image.licence
+                scene = Scene(image_id, image.file_name, width, height, lines, tuple(boxes), licence, path)
+                scenes.add(scene)
+                places.append(image.place)
+            else:
+                dropped["images with neither caption nor box"] += 1
+    common.check(caption_file.path, box_file.path, dropped)
     if not scenes:
-        files = " or ".join(dict.fromkeys((str(captions), str(instances))))
-        why = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
-        left_out = f" (left out: {why})" if why else ""
-        raise PipelineError(f"no image with a caption or a box in {files}{left_out}; pass a file with annotations")
-    if images is None:
-        return
+        _refuse_nothing(caption_file.path, box_file.path, dropped)
+    in_order = Picked(scenes, sorted(range(len(scenes)), key=places.__getitem__))
+    if pictures:
+        _count_lost(in_order, pictures.folder, dropped)
+    return Annotations(in_order, categories, {reason: count for reason, count in dropped.items() if count})
+
+
+def _refuse_nothing(captions: Path, instances: Path, dropped: Counter[str]) -> NoReturn:
+    files = " or ".join(dict.fromkeys((str(captions), str(instances))))
+    why = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items() if count)
+    left_out = f" (left out: {why})" if why else ""
+    raise PipelineError(f"no image with a caption or a box in {files}{left_out}; pass a file with annotations")
+
+
+def _count_lost(scenes: Sequence[Scene], folder: Path, dropped: Counter[str]) -> None:
     lost = sum(scene.path is None for scene in scenes)
     if lost == len(scenes):
         name = shown(scenes[0].file_name) or "an image without a file_name"
-        raise PipelineError(f"none of the {lost} image files is in {images}, the first being {name}; check --images")
-    dropped[f"image files that are not in {images}"] += lost
+        raise PipelineError(f"none of the {lost} image files is in {folder}, the first being {name}; check --images")
+    dropped[f"image files that are not in {folder}"] += lost
 
 
-def _of_listed(
-    rows: list[AnnotationRow], listed: dict[str, Listed], dropped: Counter[str]
-) -> tuple[list[AnnotationRow], dict[Id | None, str]]:
-    """Return the rows of listed images, each once, and the image ids they have, to the same as text."""
-    ids = {row.image_id for row in rows}
-    known: dict[Id | None, str] = {
-        image_id: text for image_id in ids if image_id is not None and (text := str(image_id)) in listed
-    }
-    ours = rows if len(known) == len(ids) else [row for row in rows if row.image_id in known]
-    once = _without_repeats(ours)
-    dropped["annotations of images that are not listed"] += len(rows) - len(ours)
-    dropped["annotations listed more than once"] += len(ours) - len(once)
-    return once, known
+class _Slots(dict[Id | None, list[AnnotationRow]], Generic[AnnotationRow]):
+    """For each image id, as rows have it, the rows of that image; ``1`` and ``"1"`` share theirs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.by_text: dict[str, list[AnnotationRow]] = {}
+
+    def __missing__(self, image_id: Id | None) -> list[AnnotationRow]:
+        text = "" if image_id is None else str(image_id)  # no image has an empty id
+        self[image_id] = rows = self.by_text.setdefault(text, [])
+        return rows
+
+
+def _by_image(
+    rows: Sequence[AnnotationRow], images: Mapping[str, Listed], dropped: Counter[str]
+) -> dict[str, list[AnnotationRow]]:
+    """Return the rows of listed images by image, each once, in file order."""
+    slots: _Slots[AnnotationRow] = _Slots()
+    for row in rows:
+        slots[row.image_id].append(row)
+    groups = slots.by_text
+    for image_id in groups.keys() - images.keys():
+        dropped["annotations of images that are not listed"] += len(groups.pop(image_id))
+    # Ids alone do not tell: many files number their annotations anew for each image.
+    if len({row.id for row in rows}) < len(rows):
+        for image_id, group in groups.items():
+            groups[image_id] = once = _without_repeats(group)
+            dropped["annotations listed more than once"] += len(group) - len(once)
+    return groups
 
 
 def _without_repeats(rows: list[AnnotationRow]) -> list[AnnotationRow]:
-    # Ids alone do not tell: many files number their annotations anew for each image. Rows without id are all kept,
-    # since two people may well have written the same caption.
-    if len({row.id for row in rows}) == len(rows):
-        return rows
+    # Rows without id are all kept, since two people may well have written the same caption.
     met: set[AnnotationRow] = set()
     once = []
     for row in rows:
@@ -142,39 +164,44 @@ def _without_repeats(rows: list[AnnotationRow]) -> list[AnnotationRow]:
     return once
 
 
-def _compare_images(
-    captioned: set[str], captions: Path, boxed: set[str], instances: Path, dropped: Counter[str]
-) -> None:
-    """Refuse files that hardly have an image in common, and count what is in doubt where few are."""
-    smaller, common = min(len(captioned), len(boxed)), len(captioned & boxed)
-    if smaller and common < ENOUGH_IN_COMMON * smaller:
-        raise PipelineError(
-            f"{captions} and {instances} have {common} annotated images in common (image "
-            f"{shown(min(captioned - boxed))} is only in the first, {shown(min(boxed - captioned))} only in the "
-            "second); are they from different splits? Pass two files of the same images"
-        )
-    if common < USUAL_IN_COMMON * smaller:
-        dropped["images that only one of the two files annotates (kept)"] += len(captioned ^ boxed)
+class _Common:
+    """How many annotated images two files have in common."""
+
+    def __init__(self) -> None:
+        self._captioned = self._boxed = self._both = 0
+        self._only_captioned: set[str] = set()
+        self._only_boxed: set[str] = set()
+
+    def add(self, captioned: Set[str], boxed: Set[str]) -> None:
+        """Count the images of a part."""
+        self._captioned += len(captioned)
+        self._boxed += len(boxed)
+        self._both += len(captioned & boxed)
+        self._only_captioned.update(sorted(captioned - boxed)[:1])  # for a message, one is enough
+        self._only_boxed.update(sorted(boxed - captioned)[:1])
+
+    def check(self, captions: Path, instances: Path, dropped: Counter[str]) -> None:
+        """Refuse files that hardly have an image in common, and count what is in doubt where few are."""
+        smaller, common = min(self._captioned, self._boxed), self._both
+        if smaller and common < ENOUGH_IN_COMMON * smaller:
+            raise PipelineError(
+                f"{captions} and {instances} have {common} annotated images in common (image "
+                f"{shown(min(self._only_captioned))} is only in the first, {shown(min(self._only_boxed))} only in the "
+                "second); are they from different splits? Pass two files of the same images"
+            )
+        if common < USUAL_IN_COMMON * smaller:
+            neither = self._captioned + self._boxed - 2 * common
+            dropped["images that only one of the two files annotates (kept)"] += neither
 
 
-def _lines(rows: list[CaptionRow], known: dict[Id | None, str], dropped: Counter[str]) -> dict[str, list[str]]:
-    """Return the captions of each image, in file order."""
-    lines: dict[str, list[str]] = {image_id: [] for image_id in known.values()}
-    slots = {key: lines[image_id] for key, image_id in known.items()}
-    for row in rows:
-        line = _line(row.caption or "")
-        if line:
-            slots[row.image_id].append(line)
-        else:
-            dropped["captions without text"] += 1
-    return lines
-
-
-def _line(caption: str) -> str:
-    caption = caption.strip()
-    if caption.isprintable():  # then it has no line break; nearly all captions go this quick way
-        return caption
-    return " ".join(filter(None, map(str.strip, caption.splitlines())))
+def _lines(rows: list[CaptionRow], dropped: Counter[str]) -> tuple[str, ...]:
+    """Return the captions of an image, in file order, each as one line."""
+    texts = [text for row in rows if (text := (row.caption or "").strip())]
+    if len(texts) < len(rows):
+        dropped["captions without text"] += len(rows) - len(texts)
+    if all(map(str.isprintable, texts)):  # then there is no line break; nearly all captions go this quick way
+        return tuple(texts)
+    return tuple(" ".join(filter(None, map(str.strip, text.splitlines()))) for text in texts)
 
 
 @contextmanager

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import codecs
+import io
 import json
-import mmap
-import os
 import stat
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import Annotated, Any, BinaryIO, Generic, TypeVar
 
 import msgspec
 
 from pipeline.annotations import tolerant
-from pipeline.annotations.masks import box_or_around
-from pipeline.annotations.rows import CaptionFile, InstanceFile, Pixels
+from pipeline.annotations.chunks import Decode, NotPlain, read_chunks
+from pipeline.annotations.masks import box_or_around, has_area
+from pipeline.annotations.rows import BoxRow, CaptionRow, CategoryRow, Id, ImageRow, LicenceRow, Pixels
+from pipeline.annotations.store import Parts
 from pipeline.errors import PipelineError
 
-Bytes: TypeAlias = bytes | mmap.mmap
-File = TypeVar("File", CaptionFile, InstanceFile)
+Row = TypeVar("Row", CaptionRow, BoxRow)
 
 NOT_JSON = {
     b"version https://git-lfs": "is a Git LFS pointer, not the file itself; run git lfs pull",
@@ -28,12 +28,63 @@ NOT_JSON = {
 }
 
 
+class AnnotationFile(Generic[Row]):
+    """The rows of one file; those that come by the hundred thousand are dealt to parts by image."""
+
+    def __init__(self, path: Path, row: type[Row]) -> None:
+        """Begin with no rows.
+
+        Args:
+            path: The file, for messages.
+            row: What its annotations are.
+        """
+        self.path = path
+        self.images = Parts(tuple[int, ImageRow])
+        """With their number in the file, from 1."""
+        self.annotations: Parts[Row] = Parts(row)
+        self.categories: list[CategoryRow] = []
+        self.licences: list[LicenceRow] = []
+        self.used: dict[Id | None, Id | None] = {}
+        """Category ids that boxes have, to the id of the first box that has it."""
+        self._has_boxes = row is BoxRow
+
+    def take(self, key: str, rows: Sequence[Any]) -> None:
+        """Take more rows of one of the file's lists."""
+        match key:
+            case "images":
+                self.images.add([row.id for row in rows], list(enumerate(rows, start=len(self.images) + 1)))
+            case "annotations":
+                self.annotations.add([row.image_id for row in rows], rows)
+                if self._has_boxes:
+                    self._note_categories(rows)
+            case "categories":
+                self.categories += rows
+            case "licenses":
+                self.licences += rows
+
+    def _note_categories(self, rows: Sequence[BoxRow]) -> None:
+        for category_id in {row.category_id for row in rows} - self.used.keys():
+            self.used[category_id] = next(row.id for row in rows if row.category_id == category_id)
+
+
+class _Caption(CaptionRow, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    caption: str
+
+
+class _Box(BoxRow, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    category_id: Id
+    bbox: Pixels
+
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+
+
+class _BoxWithArea(_Box, frozen=True, gc=False, omit_defaults=True, kw_only=True):
+    bbox: tuple[float, float, Positive, Positive]
+
+
 class _Mask(msgspec.Struct, gc=False):
     segmentation: msgspec.Raw = msgspec.Raw(b"null")
-
-
-class _MaskFile(msgspec.Struct):
-    annotations: list[_Mask]
 
 
 def find_files(folder: Path) -> tuple[Path | None, Path | None]:
@@ -62,70 +113,88 @@ def find_files(folder: Path) -> tuple[Path | None, Path | None]:
     )
 
 
-def read_captions(path: Path) -> CaptionFile:
+def read_captions(path: Path) -> AnnotationFile[CaptionRow]:
     """Return the rows of a captions file; raises ``PipelineError`` where they cannot be read right."""
-    return _read(path, _plain_captions, tolerant.read_captions)
+    fast = {"images": [_rows_of(ImageRow)], "annotations": [_rows_of(_Caption)], "licenses": [_rows_of(LicenceRow)]}
+    return _read(path, CaptionRow, fast, tolerant.CAPTIONS)
 
 
-def read_instances(path: Path) -> InstanceFile:
+def read_instances(path: Path) -> AnnotationFile[BoxRow]:
     """Return the rows of an instances file; raises ``PipelineError`` where they cannot be read right."""
-    return _read(path, _plain_instances, tolerant.read_instances)
+    fast = {
+        "images": [_rows_of(ImageRow)],
+        "annotations": [_rows_of(_BoxWithArea), _boxes_or_around],
+        "categories": [_rows_of(CategoryRow)],
+        "licenses": [_rows_of(LicenceRow)],
+    }
+    return _read(path, BoxRow, fast, tolerant.INSTANCES)
 
 
 def _read(
-    path: Path, read_fast: Callable[[memoryview], File | None], read_tolerantly: Callable[[str, Path], File]
-) -> File:
-    data = _bytes_of(path)
+    path: Path, row: type[Row], fast: Mapping[str, list[Decode]], converters: tolerant.Converters
+) -> AnnotationFile[Row]:
     try:
-        file = read_fast(memoryview(data)[_mark_length(data) :])
-        if file is not None:
+        with _open(path) as source:
+            _refuse_other_sorts(source.read(256), path)
+            try:
+                source.seek(0)
+                return _read_in_chunks(source, path, row, fast, converters)
+            except (NotPlain, RecursionError, OverflowError):
+                pass  # read as a whole, such a file can be understood after all, or is refused in our words
+            source.seek(0)
+            file = AnnotationFile(path, row)
+            for key, rows in tolerant.read_document(_text_of(source.read(), path), converters, path):
+                file.take(key, rows)
             return file
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass  # the tolerant reader reads it, or says in our words what is wrong
-    text = _text_of(data, path)
-    del data  # a large file should not lie in memory twice
-    return read_tolerantly(text, path)
-
-
-def _plain_captions(data: memoryview) -> CaptionFile | None:
-    """Return the rows, or None where the tolerant reader has to look at them."""
-    file = msgspec.json.decode(data, type=CaptionFile)
-    return file if all(row.caption is not None for row in file.annotations) else None
-
-
-def _plain_instances(data: memoryview) -> InstanceFile | None:
-    """Return the rows, or None where the tolerant reader has to look at them."""
-    file = msgspec.json.decode(data, type=InstanceFile)
-    rows = file.annotations
-    without_area: list[tuple[int, Pixels]] = []
-    for number, row in enumerate(rows):
-        bbox = row.bbox
-        if bbox is None or row.category_id is None:
-            return None
-        if bbox[2] <= 0.0 or bbox[3] <= 0.0:
-            without_area.append((number, bbox))
-    if without_area:  # then the segmentations, skipped so far, may tell; a second look takes a sixth of the whole time
-        masks = msgspec.json.decode(data, type=_MaskFile).annotations
-        for number, bbox in without_area:
-            box = box_or_around(bbox, msgspec.json.decode(masks[number].segmentation))
-            rows[number] = msgspec.structs.replace(rows[number], bbox=box)
-    return file
-
-
-def _bytes_of(path: Path) -> Bytes:
-    try:
-        with path.open("rb") as file:
-            about = os.fstat(file.fileno())
-            # Mapped, not copied: that takes a tenth off the time for a large file. Pipes and empty files have no map.
-            can_map = stat.S_ISREG(about.st_mode) and about.st_size > 0
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if can_map else file.read()
     except FileNotFoundError:
         raise PipelineError(f"no annotation file at {path}; pass --captions FILE or --instances FILE") from None
     except IsADirectoryError:
         raise PipelineError(f"{path} is a folder; pass the file in it, or --annotations {path}") from None
     except OSError as error:
         raise PipelineError(f"cannot read {path}: {error.strerror}") from None
-    start = data[:256]
+
+
+def _read_in_chunks(
+    source: BinaryIO, path: Path, row: type[Row], fast: Mapping[str, list[Decode]], converters: tolerant.Converters
+) -> AnnotationFile[Row]:
+    decoders: dict[str, list[Decode]] = {
+        key: [*fast[key], partial(tolerant.read_rows, key=key, convert=convert, path=path)]
+        for key, convert in converters.items()
+    }
+    file = AnnotationFile(path, row)
+    for key, rows in read_chunks(source, decoders, tolerant.NEEDED):
+        file.take(key, rows)
+    return file
+
+
+def _rows_of(row: type) -> Decode:
+    decode = msgspec.json.Decoder(list[row]).decode  # type: ignore[valid-type]
+    return lambda chunk, _: decode(chunk)
+
+
+def _boxes_or_around(chunk: bytes, _: int) -> list[BoxRow]:
+    """Return boxes of which some have no area; then the segmentations, skipped else, may tell."""
+    rows: list[BoxRow] = []
+    masks = msgspec.json.decode(chunk, type=list[_Mask])
+    for row, mask in zip(msgspec.json.decode(chunk, type=list[_Box]), masks, strict=True):
+        box = row.bbox
+        if not has_area(box):
+            box = box_or_around(box, msgspec.json.decode(mask.segmentation))
+        rows.append(row if box is row.bbox else msgspec.structs.replace(row, bbox=box))
+    return rows
+
+
+def _open(path: Path) -> BinaryIO:
+    """Return the file; a pipe as a whole, since it may have to be read twice."""
+    file = path.open("rb")
+    if stat.S_ISREG(path.stat().st_mode):
+        return file
+    with file:
+        return io.BytesIO(file.read())
+
+
+def _refuse_other_sorts(start: bytes, path: Path) -> None:
+    """Say what a file is that begins as no JSON object or list does."""
     if not start.strip():
         raise PipelineError(f"{path} is empty; fetch it again")
     for magic, words in NOT_JSON.items():
@@ -134,14 +203,9 @@ def _bytes_of(path: Path) -> Bytes:
     words = start.decode(json.detect_encoding(start[:4]), errors="replace").lstrip()
     if words[:1] not in ("{", "["):
         raise PipelineError(f"{path} is not JSON with annotations: it begins with {words[:30]!r}; fetch it again")
-    return data
 
 
-def _mark_length(data: Bytes) -> int:
-    return len(codecs.BOM_UTF8) if data[: len(codecs.BOM_UTF8)] == codecs.BOM_UTF8 else 0
-
-
-def _text_of(data: Bytes, path: Path) -> str:
+def _text_of(data: bytes, path: Path) -> str:
     encoding = json.detect_encoding(data[:4])  # tells UTF-16 and UTF-32 too, with or without a mark
     try:
         return str(data, encoding)

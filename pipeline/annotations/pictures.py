@@ -13,37 +13,36 @@ from pipeline.errors import PipelineError
 PREFIX_OF_2014 = re.compile(r"COCO_(train|val|test)20\d\d_")
 
 
-def find_pictures(listed: dict[str, Listed], folder: Path) -> dict[str, Path]:
-    """Return the image files by image id: ``folder / name``, else the file of the same base name in ``folder``.
+class Pictures:
+    """The image files in a folder. Folders are listed once instead of asking for each of 118,287 files."""
 
-    Each of an image's names is tried, and in each place also the name that differs only by COCO's prefix of 2014.
-    Folders are listed once instead of asking for each of 118,287 files. Names that lead out of ``folder``
-    (``/data/a.jpg``, ``../a.jpg``) count by their base name only. Images without a file are left out.
+    def __init__(self, folder: Path) -> None:
+        """List the folder.
 
-    Raises:
-        PipelineError: ``folder`` is not a folder, or cannot be read.
-    """
-    listings = {"": _files_in(folder, must_exist=True)}
-    found: dict[str, Path] = {}
-    for image_id, image in listed.items():
-        for name in image.names:
-            path = _find(name, folder, listings)
-            if path:
-                found[image_id] = path
-                break
-    return found
+        Raises:
+            PipelineError: It is not a folder, or cannot be read.
+        """
+        self.folder = folder
+        self._listings = {"": _files_in(folder, must_exist=True)}
 
+    def find(self, image: Listed) -> Path | None:
+        """Return an image's file: ``folder / name``, else the file of the same base name in ``folder``.
 
-def _find(name: str, folder: Path, listings: dict[str, dict[str, str]]) -> Path | None:
-    way = PurePosixPath(name.replace("\\", "/"))
-    parent = str(way.parent) if len(way.parts) > 1 and not way.is_absolute() and ".." not in way.parts else ""
-    if parent not in listings:
-        listings[parent] = _files_in(folder / parent)
-    for place in (parent, ""):
-        there = listings[place].get(way.name) or listings[place].get(_without_prefix(way.name))
-        if there:
-            return Path(folder, place, there)
-    return None
+        Each of its names is tried, and in each place also the name that differs only by COCO's prefix of 2014. Names
+        that lead out of ``folder`` (``/data/a.jpg``, ``../a.jpg``) count by their base name only.
+        """
+        return next(filter(None, map(self._find, image.names)), None)
+
+    def _find(self, name: str) -> Path | None:
+        way = PurePosixPath(name.replace("\\", "/"))
+        parent = str(way.parent) if len(way.parts) > 1 and not way.is_absolute() and ".." not in way.parts else ""
+        if parent not in self._listings:
+            self._listings[parent] = _files_in(self.folder / parent)
+        for place in (parent, ""):
+            there = self._listings[place].get(way.name) or self._listings[place].get(_without_prefix(way.name))
+            if there:
+                return Path(self.folder, place, there)
+        return None
 
 
 def size_in_file(path: Path) -> tuple[int, int] | None:

@@ -11,14 +11,18 @@ import json
 import tempfile
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
+from pipeline.annotations.drawn import table
 from pipeline.annotations.drawn.captions import captions
 from pipeline.annotations.drawn.compose import DrawnScene, compose
 from pipeline.annotations.drawn.things import THINGS
 from pipeline.errors import PipelineError
+
+Style = Literal["places", "table"]
+"""places: rooms, streets and landscapes; table: a few things to eat, in small pictures, for models that are small."""
 
 QUICKSTART_COUNT = 12
 QUICKSTART_SEED = 34  # chosen by eye among many: each place once, people, crowds and single things, noon to night
@@ -27,19 +31,24 @@ LICENCE = {"id": 1, "name": "CC0-1.0", "url": "https://creativecommons.org/publi
 INFO = {"description": "Drawn scenes with known truth", "version": "1.0", "contributor": "python -m pipeline scenes"}
 
 
-def draw_scene(seed: int, index: int) -> tuple[Image.Image, DrawnScene, list[str]]:
+def draw_scene(seed: int, index: int, style: Style = "places") -> tuple[Image.Image, DrawnScene, list[str]]:
     """Return picture ``index`` (from 0) of the endless set ``seed``, the truth about it, and five captions."""
+    rng = Random(f"captions {seed} {index}")
+    if style == "table":
+        picture, scene = table.compose(seed, index)
+        return picture, scene, table.captions(scene, rng)
     picture, scene = compose(seed, index)
-    return picture, scene, captions(scene, Random(f"captions {seed} {index}"))
+    return picture, scene, captions(scene, rng)
 
 
-def draw_scenes(count: int, out: Path, seed: int = 0) -> None:
+def draw_scenes(count: int, out: Path, seed: int = 0, style: Style = "places") -> None:
     """Draw ``count`` scenes into ``out``: ``images/``, ``captions_scenes.json`` and ``instances_scenes.json``.
 
     Args:
         count: How many; the first of them are the same for any larger count.
         out: A folder that is empty or not there yet. It appears when everything in it is complete.
         seed: Which of the endless sets to draw.
+        style: What they show.
 
     Raises:
         PipelineError: ``count`` is below 1, ``out`` holds files, or it cannot be written.
@@ -55,7 +64,7 @@ def draw_scenes(count: int, out: Path, seed: int = 0) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as beside:
             complete = Path(beside) / "scenes"
-            _write(count, complete, seed)
+            _write(count, complete, seed, style)
             if out.exists():
                 out.rmdir()
             complete.rename(out)
@@ -65,13 +74,13 @@ def draw_scenes(count: int, out: Path, seed: int = 0) -> None:
         ) from error
 
 
-def _write(count: int, folder: Path, seed: int) -> None:
+def _write(count: int, folder: Path, seed: int, style: Style) -> None:
     (folder / "images").mkdir(parents=True)
     images: list[dict[str, Any]] = []
     told: list[dict[str, Any]] = []
     instances: list[dict[str, Any]] = []
     for index in range(count):
-        picture, scene, sentences = draw_scene(seed, index)
+        picture, scene, sentences = draw_scene(seed, index, style)
         number = index + 1
         name = f"images/{number:06d}.jpg"
         # Full colour resolution: flat colours have sharp edges, which halved colour would smear.

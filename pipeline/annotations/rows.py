@@ -1,7 +1,7 @@
 """The rows of a COCO-format file, as far as scenes need them; what else a file holds is skipped.
 
 The structs are the meeting point of the two readers: ``msgspec`` fills them straight from the bytes
-(``files.py``), and ``tolerant.py`` fills them by hand from files that ``msgspec`` refuses. Names that the
+(``files.py``), and ``tolerant.py`` fills them by hand from what ``msgspec`` refuses. Names that the
 file format fixes (``license``, ``bbox``) are kept as they are there.
 """
 
@@ -24,7 +24,7 @@ def shown(value: object) -> str:
     return text if text.isprintable() else repr(text)
 
 
-class ImageRow(msgspec.Struct, frozen=True, gc=False):
+class ImageRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of ``images``."""
 
     id: Id
@@ -34,7 +34,7 @@ class ImageRow(msgspec.Struct, frozen=True, gc=False):
     license: Id | None = None
 
 
-class CaptionRow(msgspec.Struct, frozen=True, gc=False):
+class CaptionRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of ``annotations`` in a captions file."""
 
     image_id: Id | None = None
@@ -42,7 +42,7 @@ class CaptionRow(msgspec.Struct, frozen=True, gc=False):
     id: Id | None = None
 
 
-class BoxRow(msgspec.Struct, frozen=True, gc=False):
+class BoxRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One entry of ``annotations`` in an instances file. ``bbox`` is None where nothing tells the box."""
 
     image_id: Id | None = None
@@ -66,20 +66,3 @@ class LicenceRow(msgspec.Struct, frozen=True, gc=False):
     id: Id | None = None
     name: str | None = None
     url: str | None = None
-
-
-class CaptionFile(msgspec.Struct, frozen=True):
-    """A captions file."""
-
-    images: list[ImageRow]
-    annotations: list[CaptionRow]
-    licenses: list[LicenceRow] = []
-
-
-class InstanceFile(msgspec.Struct, frozen=True):
-    """An instances file."""
-
-    images: list[ImageRow]
-    annotations: list[BoxRow]
-    categories: list[CategoryRow] = []
-    licenses: list[LicenceRow] = []

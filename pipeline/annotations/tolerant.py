@@ -1,4 +1,4 @@
-"""The slow way to read a COCO-format file: for files that the fast one refuses, and to say what is wrong with them.
+"""The slow way to read a COCO-format file, or a part of one: for what the fast one refuses, and to say what is wrong.
 
 Python's own ``json`` reads NaN and Infinity; the conversion by hand takes numbers written as text, ids written as
 ``1.0``, boxes that only a segmentation tells, and the like. What cannot be read right is refused by file and id.
@@ -10,57 +10,71 @@ import json
 import math
 import re
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pipeline.annotations.masks import box_around, box_or_around, has_area
 from pipeline.annotations.rows import (
     BoxRow,
-    CaptionFile,
     CaptionRow,
     CategoryRow,
     Id,
     ImageRow,
-    InstanceFile,
     LicenceRow,
     Pixels,
     shown,
 )
 from pipeline.errors import PipelineError
 
-Row = TypeVar("Row")
+Converter = Callable[[dict[str, Any]], Any]
+"""Makes a row of what JSON has."""
+Converters = Mapping[str, Converter]
+"""By key of the lists that are wanted."""
 
+NEEDED = {"images", "annotations"}
 HALF_CHARACTERS = re.compile("[\ud800-\udfff]")  # left by tools that cut text in the middle of an emoji
 
 
-def read_captions(text: str, path: Path) -> CaptionFile:
-    """Return the rows of a captions file.
+def read_document(text: str, converters: Converters, path: Path) -> Iterator[tuple[str, list[Any]]]:
+    """Yield each wanted list of a file, as rows.
+
+    Args:
+        text: The whole file.
+        converters: ``CAPTIONS`` or ``INSTANCES``.
+        path: For messages.
 
     Raises:
         PipelineError: A row cannot be read right, or this is another sort of file; the line names ``path`` and id.
     """
     top = _top_level(text, path)
-    return CaptionFile(
-        images=_rows(top, "images", _image, path),
-        annotations=_rows(top, "annotations", _caption, path),
-        licenses=_rows(top, "licenses", _licence, path, needed=False),
-    )
+    for key, convert in converters.items():
+        values = top.get(key)
+        if values is None and key not in NEEDED:
+            continue
+        if not isinstance(values, list):
+            raise PipelineError(
+                f'{path} has no list "{key}"; pass a COCO-format file, such as captions_*.json or instances_*.json'
+            )
+        yield key, _rows(values, 0, key, convert, path)
 
 
-def read_instances(text: str, path: Path) -> InstanceFile:
-    """Return the rows of an instances file.
+def read_rows(chunk: bytes, before: int, *, key: str, convert: Converter, path: Path) -> list[Any]:
+    """Return the rows of a part of a list.
+
+    Args:
+        chunk: The part, as JSON.
+        before: Rows before it.
+        key: Of the list.
+        convert: Makes a row.
+        path: For messages.
 
     Raises:
-        PipelineError: A row cannot be read right, or this is another sort of file; the line names ``path`` and id.
+        PipelineError: A row cannot be read right.
+        ValueError: This is not JSON.
     """
-    top = _top_level(text, path)
-    return InstanceFile(
-        images=_rows(top, "images", _image, path),
-        annotations=_rows(top, "annotations", _box, path),
-        categories=_rows(top, "categories", _category, path, needed=False),
-        licenses=_rows(top, "licenses", _licence, path, needed=False),
-    )
+    values = json.loads(chunk.decode(), object_hook=_without_spare_mask, strict=False)
+    return _rows(values, before, key, convert, path)
 
 
 class _RowError(Exception):
@@ -96,19 +110,10 @@ def _is_sound(bbox: Any) -> bool:
         return False
 
 
-def _rows(
-    top: dict[str, Any], key: str, convert: Callable[[dict[str, Any]], Row], path: Path, *, needed: bool = True
-) -> list[Row]:
-    values = top.get(key)
-    if values is None and not needed:
-        return []
-    if not isinstance(values, list):
-        raise PipelineError(
-            f'{path} has no list "{key}"; pass a COCO-format file, such as captions_*.json or instances_*.json'
-        )
+def _rows(values: list[Any], before: int, key: str, convert: Converter, path: Path) -> list[Any]:
     noun = {"images": "image", "annotations": "annotation", "categories": "category", "licenses": "licence"}[key]
     rows = []
-    for number, value in enumerate(values, start=1):
+    for number, value in enumerate(values, start=before + 1):
         if not isinstance(value, dict):
             raise PipelineError(f"{path}: {noun} number {number} is {reprlib.repr(value)}, not an object")
         try:
@@ -181,12 +186,13 @@ def _own_id(row: dict[str, Any]) -> Id:
 
 def _id(row: dict[str, Any], key: str) -> Id | None:
     value = row.get(key)
-    if value is None or type(value) is int:
-        return value
+    if value is None:
+        return None
     if isinstance(value, str):
         return _text(row, key)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
+    if type(value) is int or (isinstance(value, float) and value.is_integer()):
+        number = int(value)
+        return number if number.bit_length() < 64 else str(number)
     raise _RowError(f"{key} is {reprlib.repr(value)}, neither a whole number nor text")
 
 
@@ -202,7 +208,7 @@ def _text(row: dict[str, Any], key: str) -> str | None:
 def _side(value: Any) -> int | None:
     """Return a side in pixels, or None where the file tells none: the image file itself may know."""
     number = _number(value)
-    return int(number) if number is not None and number.is_integer() else None
+    return int(number) if number is not None and number.is_integer() and abs(number) < 2**63 else None
 
 
 def _pixels(row: dict[str, Any]) -> Pixels | None:
@@ -237,3 +243,7 @@ def _flag(row: dict[str, Any], key: str) -> Literal[0, 1]:
     if value in (1, "1"):
         return 1
     raise _RowError(f"{key} is {reprlib.repr(value)}, neither 0 nor 1; correct or remove it")
+
+
+CAPTIONS: Converters = {"images": _image, "annotations": _caption, "licenses": _licence}
+INSTANCES: Converters = {"images": _image, "annotations": _box, "categories": _category, "licenses": _licence}

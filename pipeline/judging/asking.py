@@ -9,9 +9,9 @@ import msgspec
 
 from pipeline.llm.bodies import Question
 from pipeline.llm.client import Client, Refused
-from pipeline.llm.journal import Reply
+from pipeline.llm.endings import ended_badly
 from pipeline.prompting.render import Prompt
-from pipeline.prompting.replies import UnreadableReply
+from pipeline.prompting.replies import UnreadableReply, ask_again
 from pipeline.records import Message
 from pipeline.samples.plan import draw
 
@@ -57,18 +57,11 @@ async def ask_until_read(
             reply = (await client.ask(question)).reply
         except Refused as error:
             return Unanswered(error.reason)
-        if why := _ended_badly(reply):
-            return Unanswered(why)
+        if why := ended_badly(reply):
+            return Unanswered(why[0])
         content = reply.content or ""
         try:
             return read(content)
         except UnreadableReply as error:
-            mend = f"That reply could not be read: {error}. Send the whole reply again, in the form that was asked for."
-            following = [first, Message("assistant", content or "(empty)"), Message("user", mend)]
+            following = [first, *ask_again(content, f"That reply could not be read: {error}.")]
     return Unanswered("unreadable reply")
-
-
-def _ended_badly(reply: Reply) -> str | None:
-    if reply.refusal:
-        return "refused by the model"
-    return {"content_filter": "content filter", "length": "cut by length"}.get(reply.finish_reason or "")

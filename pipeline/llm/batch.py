@@ -15,7 +15,7 @@ import shutil
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import NoReturn, TypeVar
 
 import httpx2
@@ -27,7 +27,7 @@ from openai.types import Batch
 from pipeline.errors import RunStopped
 from pipeline.llm.batch_ledger import Entry, Ledger
 from pipeline.llm.batch_lines import URL, Cutter, Job, Pieces, Refusal, read_line, split_lines
-from pipeline.llm.failures import may_pass, message_of, pause_s
+from pipeline.llm.failures import Declined, Unanswered, may_pass, message_of, pause_s, status_of
 from pipeline.llm.journal import Journal, Reply
 
 MARK = "pipeline_batch"  # the metadata's field with our own id
@@ -174,12 +174,13 @@ class _Run:
     async def _create(self, own_id: str, file_id: str, pieces: Pieces) -> None:
         """Create a batch whose intent is written, and find out what became of it if the server does not say."""
         try:
-            batch = await self._client.batches.create(
-                input_file_id=file_id, endpoint=URL, completion_window="24h", metadata={MARK: own_id}
-            )
+            with _in_our_words():
+                batch = await self._client.batches.create(
+                    input_file_id=file_id, endpoint=URL, completion_window="24h", metadata={MARK: own_id}
+                )
             self._ledger.created(own_id, batch.id)
-        except (openai.APIConnectionError, openai.APIStatusError) as error:
-            if isinstance(error, openai.APIStatusError) and error.status_code < 500 and error.status_code != 408:
+        except (Declined, Unanswered) as error:
+            if isinstance(error, Declined) and error.status < 500 and error.status != 408:
                 await self._not_created(own_id, pieces, error)
                 return
             self._say(f"the creation of a batch ended with {_told(error)}; looking whether it exists")
@@ -191,7 +192,7 @@ class _Run:
                 return
         self._held.append(pieces)
 
-    async def _not_created(self, own_id: str, pieces: Pieces, error: openai.APIStatusError) -> None:
+    async def _not_created(self, own_id: str, pieces: Pieces, error: Declined) -> None:
         """Take back the intent of a batch that the server refused to make."""
         (entry,) = (entry for entry in self._ledger.open() if entry.id == own_id)
         self._ledger.end(entry.number)
@@ -324,26 +325,31 @@ class _Run:
     async def _again(self, call: Callable[[], Awaitable[T]]) -> T:
         """Do what may be done twice, again while its failure may pass by itself."""
         retrying = tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(_may_pass),
+            retry=tenacity.retry_if_exception(may_pass),
             wait=pause_s,
             stop=tenacity.stop_after_delay(GIVE_UP_S),
             sleep=self._pause,
             reraise=True,
         )
+
+        async def told() -> T:
+            with _in_our_words():
+                return await call()
+
         try:
-            return await retrying(call)
-        except (openai.APIConnectionError, openai.APIStatusError, httpx2.TransportError) as error:
+            return await retrying(told)
+        except (Declined, Unanswered) as error:
             self._give_up(error)
 
     async def _remove(self, file_id: str) -> None:
         """Remove an input file that is of no more use; that one stays behind is no reason to stop."""
-        with contextlib.suppress(openai.APIConnectionError, openai.APIStatusError):
+        with contextlib.suppress(Declined, Unanswered), _in_our_words():
             await self._client.files.delete(file_id)
 
     def _give_up(self, error: Exception) -> NoReturn:
         """Say in one line what the server's refusal means."""
         url, told = str(self._client.base_url).rstrip("/"), _told(error)
-        match getattr(error, "status_code", None):
+        match status_of(error):
             case 401 | 403:
                 raise RunStopped(f"{url} refuses the key ({told}); set OPENAI_API_KEY") from error
             case 404 | 405 | 501:
@@ -351,8 +357,15 @@ class _Run:
         raise RunStopped(f"{url} refuses to go on with batches ({told}); run again to go on") from error
 
 
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, httpx2.TransportError) or may_pass(error)  # the transport's own: a download that broke off
+@contextlib.contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Turn what the client raises into the failures that all else here knows."""
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise Declined(error.status_code, error.response.headers, error.response.content) from error
+    except (openai.APIConnectionError, httpx2.TransportError) as error:  # the latter for a download that broke off
+        raise Unanswered(str(error.__cause__ or error), timed_out=isinstance(error, openai.APITimeoutError)) from error
 
 
 def _is_queue_full(code: object, message: str) -> bool:
@@ -360,5 +373,5 @@ def _is_queue_full(code: object, message: str) -> bool:
 
 
 def _told(error: Exception) -> str:
-    status = f"{error.status_code}: " if isinstance(error, openai.APIStatusError) else ""
+    status = f"{error.status}: " if isinstance(error, Declined) else ""
     return f"{status}{message_of(error)}"

@@ -20,11 +20,10 @@ from __future__ import annotations
 import asyncio
 import math
 
-import aiohttp
 import msgspec
-import openai
 
 from pipeline.errors import PipelineError, RunStopped
+from pipeline.llm.failures import Declined, Unanswered
 from pipeline.llm.journal import Journal, Reply
 from pipeline.llm.money import BILLIONTHS, NO_HOLD, Hold
 from pipeline.llm.prices import Price, cost_usd, find_price, worst_usd
@@ -203,14 +202,9 @@ def may_be_billed(error: BaseException) -> bool:
 
     It may not if no connection came about, or if the server itself answered that it will not do it.
     """
-    if isinstance(error, openai.APIStatusError):
-        return error.status_code in _OUTCOME_UNKNOWN
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
-            return False
-        cause = cause.__cause__
-    return True
+    if isinstance(error, Declined):
+        return error.status in _OUTCOME_UNKNOWN
+    return not isinstance(error, Unanswered) or error.reached
 
 
 def read_sums(journal: Journal) -> Sums:

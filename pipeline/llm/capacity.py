@@ -25,7 +25,7 @@ SUSPICION = 4.6  # log-likelihood: 100 times as likely refused for load as by lu
 LUCK = 0.05  # share of refusals that says nothing by itself
 HOPELESS = 0.25  # a share of refusals that nobody takes for luck
 GENTLE, BOLD = 1 / 16, 1 / 2  # steps up, as shares of the limit: where refusals threaten, and where only queueing does
-FIRST_PATIENCE, LONGEST_PATIENCE = 3.0, 8.0  # round trips from a probe that failed to the next
+FIRST_PATIENCE, LONGEST_PATIENCE = 3.0, 6.0  # round trips from a probe that failed to the next
 ANSWERS_A_PROBE = 64  # between probes that fail, where a round trip brings only a few answers
 FIRST_SENT = 8  # their latency stands for an idle server's
 
@@ -60,6 +60,7 @@ class Capacity:
         self._probe_at = 0.0
         self._in_flight = 0  # after the last refusal: those that the server took, or has yet to refuse
         self._luck = 0.0  # share of refusals that a lower load did not lower
+        self._refuses = False  # whether too much load was once found to be refused
         self._first_sent = 0
         self._idle_s = 0.0  # latency of an idle server, roughly
         self._cut: Window | None = None  # the window that was cut; its late refusals deepen the cut
@@ -213,6 +214,9 @@ class Capacity:
         if window.sent * before < 12 and window.sent < ENOUGH:  # too few to see half of it
             self._extend()
         elif window.share <= before / 2:
+            self._refuses = True
+            if not self._idle_s and window.count:  # refusals came before the first answer
+                self._idle_s = window.mean
             self._luck = min(self._luck, window.share)
             self._step, self._direction = GENTLE, Phase.UP
             self._settle(self.limit, now, self.why)
@@ -231,7 +235,7 @@ class Capacity:
             drift = window.mean / self._idle_s  # nothing but what is allowed has ended the growth
         if is_first or not 0.8 < drift < 1.25:
             self._known = window
-            if drift > 1.25:
+            if drift > 1.25 and self._may_queue(window):
                 self._direction = Phase.DOWN
             elif drift < 0.8 and self._home < self._most:
                 self._direction, self._patience = Phase.UP, FIRST_PATIENCE
@@ -268,7 +272,7 @@ class Capacity:
         if window.refused >= 2 and window.share > self._luck + noise + max(0.01, rise / 2):
             self._end_refused_probe(now)
             return
-        verdict = self._is_worthwhile(window, self._known)
+        verdict = self._is_worthwhile(window, self._known) if self._may_queue(window) else True
         if verdict is None:
             self._extend()
         elif verdict:
@@ -293,6 +297,14 @@ class Capacity:
             self._fail(now, Phase.UP, "less would cost speed")
         else:
             self._succeed(now, "cut: latency")
+
+    def _may_queue(self, window: Window) -> bool:
+        """Tell whether latency can say that requests merely queue.
+
+        A server that refuses what is too much has told so already; that its answers take a little longer now and then
+        says that others use it, too. Only when they take twice as long as an idle server's is it doubted.
+        """
+        return not self._refuses or not window.count or window.mean > 2 * self._idle_s
 
     def _is_worthwhile(self, higher: Window, lower: Window) -> bool | None:
         """Tell whether the higher limit brings throughput worth its load; None if it takes more answers to tell."""

@@ -13,11 +13,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
-import openai
-import tenacity
 
 from pipeline.errors import RunStopped
 from pipeline.llm.bodies import Bodies, Body, Question
@@ -28,6 +26,8 @@ from pipeline.llm.failures import (
     FAILURES,
     NO_MONEY,
     Broken,
+    Declined,
+    Unanswered,
     is_busy,
     is_filter,
     is_too_long,
@@ -36,10 +36,14 @@ from pipeline.llm.failures import (
     name_of,
     pause_s,
     retry_after_s,
+    status_of,
 )
 from pipeline.llm.journal import Journal, Reply
 from pipeline.llm.pacing import Pacing, Place
 from pipeline.llm.wire import Sender
+
+if TYPE_CHECKING:
+    import tenacity
 
 TRIES = 10  # a request that fails this often while others succeed is poison: with the pauses, about 2 minutes
 FIRST_CONTACT_TRIES = 5  # nobody ever answered: a wrong address rather than a bad moment; about 4 s
@@ -195,7 +199,7 @@ class Client:
         while True:
             try:
                 reply = await self._send_until_answered(question.sample, body)
-            except openai.APIStatusError as error:
+            except Declined as error:
                 self._adapt_or_refuse(error, dialect, question, body)
             except _FailsAlways as error:
                 if not dialect.schema:
@@ -224,7 +228,7 @@ class Client:
         """Send, and send again while the failure may pass by itself.
 
         Raises:
-            openai.APIStatusError: The server refuses this body.
+            Declined: The server refuses this body.
             Refused: It keeps failing while others are answered.
             RunStopped: Nobody is answered any more.
         """
@@ -233,7 +237,9 @@ class Client:
             return await self._send(sample, body)
         except FAILURES as error:
             failure: Exception | None = error
-        # Nearly all requests end above; only one that failed pays for the machinery of trying again.
+        # Nearly all requests end above; only one that failed pays for the machinery of trying again, and its loading.
+        import tenacity
+
         was_refused = self._was_refused(body)
 
         async def send_again() -> Reply:
@@ -305,8 +311,7 @@ class Client:
         return reply
 
     def _give_back(self, place: Place, error: Exception) -> None:
-        status = getattr(error, "status_code", None)
-        if status == 429 and may_pass(error):
+        if status_of(error) == 429 and may_pass(error):
             self.pacing.refused(place, retry_after_s(error))
         elif may_pass(error) and self._ever_answered:  # before that, failures tell of an address, not of a load
             self.pacing.failed(place)
@@ -322,7 +327,7 @@ class Client:
 
     def _is_hopeless(self, state: tenacity.RetryCallState, began: float, failed_tries: int, was_refused: bool) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        self._ever_reached = self._ever_reached or not isinstance(error, openai.APIConnectionError)
+        self._ever_reached = self._ever_reached or not isinstance(error, Unanswered)
         if not self._ever_answered and failed_tries >= FIRST_CONTACT_TRIES and self._is_unusable(error):
             return True
         if (retry_after_s(error) or 0) > self._give_up_s or self._is_dead():
@@ -332,7 +337,7 @@ class Client:
 
     def _is_unusable(self, error: BaseException | None) -> bool:
         # Statuses 502 to 504 are a server that is still starting; 500 is a request that it cannot serve.
-        return not self._ever_reached or isinstance(error, Broken) or getattr(error, "status_code", None) == 500
+        return not self._ever_reached or isinstance(error, Broken) or (error is not None and status_of(error) == 500)
 
     def _is_dead(self) -> bool:
         return time.monotonic() - self._last_answer > self._give_up_s
@@ -344,7 +349,7 @@ class Client:
         if asked > self._give_up_s:
             raise RunStopped(f"{url} asks to wait {asked:.0f} s ({what}); run again then to go on") from error
         if not self._ever_answered and self._is_unusable(error) and not was_refused:
-            if isinstance(error, openai.APITimeoutError):
+            if isinstance(error, Unanswered) and error.timed_out:
                 raise RunStopped(
                     f"{url} does not answer in time ({told}); raise --timeout, or check --base-url"
                 ) from error
@@ -358,21 +363,21 @@ class Client:
             f"{url} has answered nothing for {self._give_up_s:.0f} s ({what}); run again to go on"
         ) from error
 
-    def _adapt_or_refuse(self, error: openai.APIStatusError, dialect: Dialect, question: Question, body: Body) -> None:
+    def _adapt_or_refuse(self, error: Declined, dialect: Dialect, question: Question, body: Body) -> None:
         """Change the dialect so that the same question can be asked again, or raise what this refusal means."""
-        url, message, code = self._wire.url, message_of(error), str(error.code or "")
-        if error.status_code in (401, 403) and not is_filter(code, message):
-            raise RunStopped(f"{url} refuses the key ({error.status_code}: {message}); set OPENAI_API_KEY")
-        if error.status_code == 402 or code in NO_MONEY:
+        url, message, code = self._wire.url, message_of(error), error.code
+        if error.status in (401, 403) and not is_filter(code, message):
+            raise RunStopped(f"{url} refuses the key ({error.status}: {message}); set OPENAI_API_KEY")
+        if error.status == 402 or code in NO_MONEY:
             raise RunStopped(f"{url}: the account's quota is used up ({message}); run again to go on")
-        if error.status_code == 404:
+        if error.status == 404:
             raise RunStopped(
                 f"{url} knows no model {self.model!r}, or no such address ({message}); check --model, and --base-url, "
                 "which mostly ends in /v1"
             )
         if is_filter(code, message):
             raise Refused("content filter", message) from error
-        if is_too_long(error.status_code, code, message):
+        if is_too_long(error.status, code, message):
             raise Refused("context too long", message) from error
         if self.dialect != dialect:  # somebody in flight beside us has learnt it already
             return
@@ -384,10 +389,10 @@ class Client:
             # A server that chokes on the schema without saying so: try once without before believing the refusal.
             following = msgspec.structs.replace(dialect, schema=False)
         if following is None and not known:
-            raise RunStopped(f"{url} refuses the request ({error.status_code}: {message})")
+            raise RunStopped(f"{url} refuses the request ({error.status}: {message})")
         if following is None:
             self._note_refusal(body)
-            raise Refused("bad request", f"{error.status_code}: {message}") from error
+            raise Refused("bad request", f"{error.status}: {message}") from error
         self._adopt(following, dialect)
 
     def _was_refused(self, body: Body) -> bool:

@@ -23,9 +23,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
-import openai
-
 from pipeline.errors import PipelineError, RunStopped
+from pipeline.llm.endpoint import Endpoint
 from pipeline.llm.remote import Line, Lines, Poster, describe_wire, open_wire
 from pipeline.llm.wire import CONNECT_S, Wire
 
@@ -57,7 +56,7 @@ class ClusterWire:
 
     def __init__(
         self,
-        client: openai.AsyncOpenAI,
+        endpoint: Endpoint,
         connections: int,
         timeout_s: float,
         *,
@@ -67,19 +66,18 @@ class ClusterWire:
         """Prepare to post; Ray is neither asked nor started yet.
 
         Args:
-            client: The client whose address, key and headers are used.
+            endpoint: The server, and the key to it.
             connections: Most connections of one actor; it must do if all others are lost.
             timeout_s: A request without an answer for so long has failed.
             processes: Actors for each node that has processors.
             address: Of a running cluster, such as ``10.0.0.1:6379``; ``RAY_ADDRESS`` if not given; without both, a
                 local one is started for as long as the wire is used.
         """
-        self.url = str(client.base_url).rstrip("/")
-        self._openai = client
-        self._setup = describe_wire(client, connections, timeout_s)
+        self.url = endpoint.url
+        self._setup = describe_wire(endpoint, connections, timeout_s)
         self._address = address or os.environ.get("RAY_ADDRESS") or "local"
         self._processes = processes
-        self._lines = Lines(client, timeout_s)
+        self._lines = Lines(timeout_s)
         self._is_ours = False
 
     async def __aenter__(self) -> ClusterWire:
@@ -96,7 +94,6 @@ class ClusterWire:
         await self._lines.close()
         if self._is_ours:
             ray.shutdown()
-        await self._openai.close()
 
     async def post(self, body: bytes) -> bytes:
         """Return the server's answer to a body, or raise as ``Lines.post`` does."""

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import tenacity
 
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.llm import money
@@ -25,6 +24,7 @@ from pipeline.llm.money import NO_HOLD, Hold, Money
 APPLICATION_ID = 0x564C4A31  # "VLJ1" in the file's header, so that `file` and we can tell what it is
 VERSION = 1
 FORCE_EVERY_S = 0.04  # with the time that a disk takes, a reply is safe from a power cut within 50 ms
+START_BYTES = 3  # of a key, to look it up in memory first: of 100,000 other keys, 1 in 170 begins like one of these
 PAGE_BYTES = 8192  # a few replies a page: at SQLite's 4096 most of them would spill over onto a page of their own
 
 _TABLES = """
@@ -77,17 +77,16 @@ class Journal:
         """
         self.path = path
         with self._explained():
-            self._open()
+            try:
+                self._open()
+            except sqlite3.OperationalError as error:
+                if "database is locked" not in str(error):
+                    raise
+                self._open_once_free()
+        self._starts: bytearray | None = None  # a bit for each beginning of a key; read at the first look-up
         self.money = Money(self._db)
         """What its replies cost, and what is reserved for those to come."""
 
-    # SQLite itself waits for other processes, but not when it is to change to WAL, as several may want at a beginning.
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_message(match=r"database is locked"),
-        wait=tenacity.wait_random(0, 0.1),
-        stop=tenacity.stop_after_delay(5),
-        reraise=True,
-    )
     def _open(self) -> None:
         self._db = sqlite3.connect(self.path, isolation_level=None)
         try:
@@ -95,6 +94,17 @@ class Journal:
         except BaseException:
             self._db.close()
             raise
+
+    def _open_once_free(self) -> None:
+        # SQLite itself waits for others, but not when it is to change to WAL, as several may want at a beginning.
+        import tenacity  # which takes as long to load as all else here to open
+
+        tenacity.retry(
+            retry=tenacity.retry_if_exception_message(match=r"database is locked"),
+            wait=tenacity.wait_random(0, 0.1),
+            stop=tenacity.stop_after_delay(5),
+            reraise=True,
+        )(self._open)()
 
     def _prepare(self) -> None:
         self._db.execute("BEGIN")  # one look at all three: another process may begin the same file in this very moment
@@ -115,7 +125,12 @@ class Journal:
             self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {money.TABLES} {begun} COMMIT;")
 
     def find(self, key: bytes) -> Reply | None:
-        """Return the reply to this request, if it was ever paid for."""
+        """Return the reply to this request, if it was ever paid for.
+
+        What another process has kept since the first look-up is not seen; a run folder is held by one at a time.
+        """
+        if not self._may_have(key):
+            return None
         with self._explained():
             row = self._db.execute(f"SELECT {_COLUMNS} FROM replies WHERE key = ?", (key,)).fetchone()
         return Reply(*row) if row else None
@@ -128,6 +143,8 @@ class Journal:
         Raises:
             RunStopped: The disk is full or the file cannot be written.
         """
+        if self._starts is not None:
+            _mark(self._starts, key)
         row = (key, sample, *msgspec.structs.astuple(reply), time.time())
         if hold.id is None and not reply.cost_usd:
             with self._explained():
@@ -140,6 +157,16 @@ class Journal:
                 self.money.settle(hold, cost)
         if is_new:
             self.money.settled(hold, cost)
+
+    def _may_have(self, key: bytes) -> bool:
+        """Tell whether a key is worth looking for in the file: of a new run's, hardly one is."""
+        if self._starts is None:
+            self._starts = bytearray(2 ** (8 * START_BYTES - 3))
+            with self._explained():
+                for (known,) in self._db.execute("SELECT key FROM replies"):
+                    _mark(self._starts, known)
+        start = int.from_bytes(key[:START_BYTES])
+        return bool(self._starts[start >> 3] & 1 << (start & 7))
 
     def count(self) -> int:
         """Return how many replies are kept."""
@@ -208,6 +235,11 @@ class Journal:
             ) from error
         except sqlite3.DatabaseError as error:
             raise PipelineError(f"{self.path} is not a readable journal: {error}; pass another --out") from error
+
+
+def _mark(starts: bytearray, key: bytes) -> None:
+    start = int.from_bytes(key[:START_BYTES])
+    starts[start >> 3] |= 1 << (start & 7)
 
 
 def _force(path: Path) -> None:

@@ -12,11 +12,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn
 
-import aiohttp
-import httpx2
 import msgspec
-import openai
 
+from pipeline.llm.endpoint import Endpoint
+from pipeline.llm.failures import Declined, Unanswered
 from pipeline.llm.wire import Wire
 
 READY_S = 60.0  # for a worker to come up, or back on another machine
@@ -26,9 +25,7 @@ GRACE_S = 15.0  # a worker tells of a timeout itself; one that is silent for so 
 class Setup(msgspec.Struct, frozen=True):
     """What a worker needs for a wire like the driver's own. It holds the key: for a worker's memory only."""
 
-    base_url: str
-    api_key: str
-    headers: dict[str, str]
+    endpoint: Endpoint
     connections: int
     timeout_s: float
 
@@ -48,28 +45,16 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """The answer's; 0 if there is none."""
     body: bytes = b""
     """The answer's; without an answer, the reason in words."""
-    headers: list[tuple[bytes, bytes]] = []
-    """The answer's if its status is not 200."""
+    headers: dict[str, str] = {}
+    """The answer's if it is no success."""
     timed_out: bool = False
     reached: bool = True
     """False if the server cannot have had the request."""
 
 
-class Unreached(aiohttp.ClientConnectorError):
-    """No connection came about, in the words of a worker."""
-
-    def __init__(self, words: str) -> None:
-        OSError.__init__(self, words)
-
-    def __str__(self) -> str:
-        return OSError.__str__(self)
-
-
 _posts = msgspec.msgpack.Decoder(list[Post])
 _outcomes = msgspec.msgpack.Decoder(list[Outcome])
 _encode = msgspec.msgpack.Encoder().encode
-_UNREACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-_ABOUT_TRANSPORT = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})  # no longer true here
 
 
 async def until_one_raises(*endless: Coroutine[Any, Any, NoReturn]) -> NoReturn:
@@ -87,10 +72,9 @@ async def until_one_raises(*endless: Coroutine[Any, Any, NoReturn]) -> NoReturn:
 # ── in the driver ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def describe_wire(client: openai.AsyncOpenAI, connections: int, timeout_s: float) -> bytes:
-    """Return the setup of a worker's wire that sends what this client would send."""
-    headers = {name: value for name, value in client.default_headers.items() if isinstance(value, str)}
-    return _encode(Setup(str(client.base_url), client.api_key, headers, connections, timeout_s))
+def describe_wire(endpoint: Endpoint, connections: int, timeout_s: float) -> bytes:
+    """Return the setup of a worker's wire."""
+    return _encode(Setup(endpoint, connections, timeout_s))
 
 
 class Line:
@@ -158,18 +142,10 @@ class Line:
 class Lines:
     """The lines to all workers: gives each request to the worker with the fewest in flight."""
 
-    def __init__(self, client: openai.AsyncOpenAI, timeout_s: float) -> None:
-        """Begin without workers.
-
-        Args:
-            client: Makes the errors.
-            timeout_s: After which a worker itself gives a request up.
-        """
+    def __init__(self, timeout_s: float) -> None:
+        """Begin without workers; one itself gives a request up after ``timeout_s``."""
         self.opened = asyncio.Event()
-        self._client = client
         self._timeout_s = timeout_s
-        # What the client's errors refer to.
-        self._request = httpx2.Request("POST", f"{str(client.base_url).rstrip('/')}/chat/completions")
         self._lines: list[Line] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._broken: BaseException | None = None
@@ -197,7 +173,8 @@ class Lines:
         """Return the body of the server's answer; raise as ``Wire.post`` does.
 
         Raises:
-            openai.APIConnectionError: Also if the worker was lost or none is up.
+            Unanswered: Also if the worker was lost or none is up.
+            Declined: An answer that is no success.
             RunStopped: Workers cannot run where they should.
         """
         line = await self._choose()
@@ -205,9 +182,12 @@ class Lines:
             async with asyncio.timeout(self._timeout_s + GRACE_S):
                 outcome = await line.post(body)
         except TimeoutError as error:
-            raise openai.APITimeoutError(self._request) from error
+            raise Unanswered("the worker does not answer", timed_out=True) from error
+        if not outcome.status:
+            words = outcome.body.decode(errors="replace")
+            raise Unanswered(words, reached=outcome.reached, timed_out=outcome.timed_out)
         if outcome.status != 200:
-            self._explain(outcome)
+            raise Declined(outcome.status, outcome.headers, outcome.body)
         return outcome.body
 
     async def _choose(self) -> Line:
@@ -221,19 +201,7 @@ class Lines:
                 async with asyncio.timeout(READY_S):
                     await self.opened.wait()
             except TimeoutError:
-                cause = Unreached(f"no worker has come up for {READY_S:.0f} s")
-                raise openai.APIConnectionError(request=self._request) from cause
-
-    def _explain(self, outcome: Outcome) -> NoReturn:
-        if outcome.status:
-            raise self._client._make_status_error_from_response(
-                httpx2.Response(outcome.status, headers=outcome.headers, content=outcome.body, request=self._request)
-            )
-        words = outcome.body.decode(errors="replace")
-        cause = ConnectionError(words) if outcome.reached else Unreached(words)
-        if outcome.timed_out:
-            raise openai.APITimeoutError(self._request) from cause
-        raise openai.APIConnectionError(request=self._request) from cause
+                raise Unanswered(f"no worker has come up for {READY_S:.0f} s", reached=False) from None
 
 
 # ── in a worker ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -242,14 +210,7 @@ class Lines:
 def open_wire(setup: bytes) -> Wire:
     """Return the wire that the driver has described."""
     told = msgspec.msgpack.decode(setup, type=Setup)
-    client = openai.AsyncOpenAI(
-        api_key=told.api_key,
-        base_url=told.base_url,
-        default_headers=told.headers,
-        max_retries=0,
-        http_client=openai.DefaultAioHttpClient(),
-    )
-    return Wire(client, told.connections, told.timeout_s)
+    return Wire(told.endpoint, told.connections, told.timeout_s)
 
 
 class Poster:
@@ -281,17 +242,11 @@ class Poster:
     async def _post(self, post: Post) -> None:
         try:
             outcome = Outcome(post.number, 200, await self._wire.post(post.body))
-        except openai.APIStatusError as error:
-            response = error.response
-            headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _ABOUT_TRANSPORT]
-            outcome = Outcome(post.number, response.status_code, response.content, headers)
-        except openai.APIConnectionError as error:
-            outcome = Outcome(
-                post.number,
-                body=str(error.__cause__ or error).encode(),
-                timed_out=isinstance(error, openai.APITimeoutError),
-                reached=not isinstance(error.__cause__, _UNREACHED),
-            )
+        except Declined as error:
+            outcome = Outcome(post.number, error.status, error.body, dict(error.headers))
+        except Unanswered as error:
+            words = str(error).encode()
+            outcome = Outcome(post.number, body=words, timed_out=error.timed_out, reached=error.reached)
         self._came.append(outcome)
         self._some.set()
 

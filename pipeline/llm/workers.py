@@ -16,8 +16,7 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import NoReturn
 
-import openai
-
+from pipeline.llm.endpoint import Endpoint
 from pipeline.llm.remote import Line, Lines, Poster, describe_wire, open_wire, until_one_raises
 
 PAUSE_S = 0.5  # before a lost worker is started again, so that one that cannot live costs little
@@ -27,20 +26,19 @@ END_S = 5.0  # a worker needs milliseconds to end
 class WorkersWire:
     """Posts chat-completion bodies through processes of this machine; to be used as a ``Wire`` is."""
 
-    def __init__(self, client: openai.AsyncOpenAI, connections: int, timeout_s: float, *, processes: int) -> None:
+    def __init__(self, endpoint: Endpoint, connections: int, timeout_s: float, *, processes: int) -> None:
         """Prepare to post; no process is started yet.
 
         Args:
-            client: The client whose address, key and headers are used.
+            endpoint: The server, and the key to it.
             connections: Most connections of one worker; it must do if all others are lost.
             timeout_s: A request without an answer for so long has failed.
             processes: How many workers there are.
         """
-        self.url = str(client.base_url).rstrip("/")
-        self._openai = client
-        self._setup = describe_wire(client, connections, timeout_s)
+        self.url = endpoint.url
+        self._setup = describe_wire(endpoint, connections, timeout_s)
         self._processes = processes
-        self._lines = Lines(client, timeout_s)
+        self._lines = Lines(timeout_s)
 
     async def __aenter__(self) -> WorkersWire:
         for _ in range(self._processes):
@@ -51,7 +49,6 @@ class WorkersWire:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._lines.close()
-        await self._openai.close()
 
     async def post(self, body: bytes) -> bytes:
         """Return the server's answer to a body, or raise as ``Lines.post`` does."""

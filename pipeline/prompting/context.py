@@ -20,7 +20,7 @@ def describe(scene: Scene, parts: Collection[ContextPart]) -> str:
     if "boxes" in parts and scene.boxes:
         blocks.append(
             "\n".join(
-                f"{box.label}: {[round(box.x0, 3), round(box.y0, 3), round(box.x1, 3), round(box.y1, 3)]}"
+                f"{box.label}: [{round(box.x0, 3)}, {round(box.y0, 3)}, {round(box.x1, 3)}, {round(box.y1, 3)}]"
                 for box in scene.boxes
             )
         )

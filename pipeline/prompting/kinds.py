@@ -8,6 +8,7 @@ rendered, so ``render_user`` says in one line what went wrong with which; all pl
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
@@ -30,6 +31,7 @@ SYSTEM_NAMES = frozenset({"reply_format", "sees_captions", "sees_boxes", "min_tu
 """What ``system.jinja`` may use; the text is the same for all scenes, so that a server's prefix cache serves it."""
 USER_NAMES = frozenset({"context", "captions", "boxes"})
 """What ``user.jinja`` may use."""
+_BARE = re.compile(r"\s*\{\{\s*([^\W\d]\w*)\s*\}\}\s*")
 _MANY = 12  # captions or boxes of a scene that templates are tried out with
 # A template is a person's own program, and these are what it can end with; none of our code runs inside it.
 _TEMPLATE_FAULTS = (
@@ -99,6 +101,8 @@ class Template(msgspec.Struct, frozen=True):
     compiled: jinja2.Template
     sources: dict[str, str]
     """Text by name, of the template and of all that it includes."""
+    shows: str | None = None
+    """The name of the one value that it prints, if it does nothing else: then nothing needs to be run."""
 
     def render(self, seen: str = "", /, **values: object) -> str:
         """Return the text, without blanks around it.
@@ -112,7 +116,7 @@ class Template(msgspec.Struct, frozen=True):
         """
         where = f"{self.path}, {seen}" if seen else str(self.path)
         try:
-            text = self.compiled.render(values).strip()
+            text = (str(values[self.shows]) if self.shows else self.compiled.render(values)).strip()
         except _TEMPLATE_FAULTS as error:
             raise PipelineError(f"{where}: {type(error).__name__}: {' '.join(str(error).split())}") from None
         if not text:
@@ -237,7 +241,9 @@ def _template(path: Path, known: frozenset[str], needed: str | None = None) -> T
     used = _gather(environment, sources, path.parent, path.name, known)
     if needed and needed not in used:
         raise PipelineError(f"{path} does not use {needed}; write {{{{ {needed} }}}} where it belongs")
-    return Template(path, environment.get_template(path.name), sources)
+    bare = _BARE.fullmatch(sources[path.name])
+    shows = bare[1] if bare and bare[1] in known else None
+    return Template(path, environment.get_template(path.name), sources, shows)
 
 
 def _gather(
@@ -302,19 +308,24 @@ def render_system(kind: Kind, form: Form) -> str:
     )
 
 
-def render_user(kind: Kind, scene: Scene) -> str:
+def render_user(kind: Kind, scene: Scene, context: str | None = None) -> str:
     """Return the user message for a scene, showing what the kind sees of it.
+
+    Args:
+        kind: Whose template it is.
+        scene: What to show.
+        context: What ``describe`` makes of it, where that is known already.
 
     Raises:
         PipelineError: The template fails on this scene, or makes nothing of it; the message names both.
     """
-    return _render_user(kind, scene, f"image {scene.image_id!r}")
+    return _render_user(kind, scene, f"image {scene.image_id!r}", context)
 
 
-def _render_user(kind: Kind, scene: Scene, seen: str) -> str:
+def _render_user(kind: Kind, scene: Scene, seen: str, context: str | None = None) -> str:
     return kind.user.render(
         seen,
-        context=describe(scene, kind.context),
+        context=describe(scene, kind.context) if context is None else context,
         captions=scene.captions if "captions" in kind.context else (),
         boxes=scene.boxes if "boxes" in kind.context else (),
     )

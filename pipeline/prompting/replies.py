@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.records import Turn, first_fault
+from pipeline.records import Message, Turn, first_fault
 
 Shape = Literal["turns", "pair", "answer"]
 """``turns``: several questions and answers; ``pair``: one of each; ``answer``: an answer to a drawn question."""
@@ -229,3 +229,9 @@ def _without_bounds(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_without_bounds(item) for item in schema]
     return schema
+
+
+def ask_again(content: str, fault: str) -> tuple[Message, Message]:
+    """Return a reply and what is wrong with it, as the messages that go on from the first request."""
+    asked = f"{fault} Send the whole reply again, in the form that was asked for."
+    return Message("assistant", content or "(empty)"), Message("user", asked)

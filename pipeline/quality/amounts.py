@@ -92,6 +92,9 @@ def _read_amount(low: list[str], start: int, index: int, found: Mention) -> None
     found.vague = word not in NUMBER_AMOUNTS
     found.first = index
     index -= 1
+    half = next((k for k in (index, index - 1) if word == "dozen" and k >= start and low[k] == "half"), None)
+    if half is not None:  # "half dozen", "half a dozen"
+        (found.low, found.high), found.first, index = AMOUNTS["half-dozen"], half, half - 1
     while index >= start and found.first - index < 3 and low[index] not in NOT_ADJECTIVES and low[index] not in SIGNS:
         value = number(low[index])
         if value is not None:  # two dozen, three pairs of, three rows of
@@ -106,10 +109,22 @@ def _read_amount(low: list[str], start: int, index: int, found: Mention) -> None
         found.first = index
         found.article = "the" if low[index] in DEFINITE else found.article
         index -= 1
-    if word == "dozen" and index >= start and low[index] == "half":
-        (found.low, found.high), found.first = AMOUNTS["half-dozen"], index
-        index -= 1
     _read_bounds(low, start, index, found)
+
+
+def read_bounds_after(low: list[str], found: Mention) -> None:
+    """Read ``or so``, ``or more`` and ``at least`` behind a name that is counted."""
+    if found.low is None:
+        return
+    after = low[found.last + 1 : found.last + 3]
+    if after in (["or", "so"], ["or", "thereabouts"]):
+        spread = max(1, found.low // 3)
+        found.low -= spread
+        found.high = None if found.high is None else found.high + spread
+    elif after in (["or", "more"], ["at", "least"]):
+        found.high = None
+    elif after in (["at", "most"], ["or", "fewer"], ["or", "less"]):
+        found.low = 0
 
 
 def _read_bounds(low: list[str], start: int, index: int, found: Mention) -> None:

@@ -14,7 +14,19 @@ from pipeline.quality.lexicon import Sense
 from pipeline.quality.places import Place
 from pipeline.quality.pronouns import ADJECTIVES, NOUNLESS, Memory, is_nounless
 from pipeline.quality.statements import BREAKS, Located, Relation, Side, Statement
-from pipeline.quality.vocabulary import ARTICLES, BE, DEFINITE, FUNCTION, IMAGES, SEES, SIGNS, THERE, VERBS, word_set
+from pipeline.quality.vocabulary import (
+    ARTICLES,
+    ASKS,
+    BE,
+    DEFINITE,
+    FUNCTION,
+    IMAGES,
+    SEES,
+    SIGNS,
+    THERE,
+    VERBS,
+    word_set,
+)
 
 _TRANSPARENT = IMAGES | word_set(
     "room kitchen bathroom bedroom street road ground floor grass field beach water sky snow park background "
@@ -30,7 +42,7 @@ _ADVERBS = word_set("just over down up here further far somewhere")
 _POINTERS = FUNCTION | VERBS | SEES | THERE | BE | frozenset(",")
 """Words between a place at the head of a clause and what is there, less those below."""
 _NO_POINTERS = word_set(
-    "a an the some any in on at of with by from to into onto near next under above behind beside for without "
+    "a an the some any in on at of with by from to into onto near next under above behind beside for without opposite "
     "against along over between around through across beyond inside opposite past within below beneath and or it he "
     "she they him her his its their this these those another one ones both all two three four five six seven"
 )
@@ -46,6 +58,7 @@ _SIDES: dict[str, Side] = {
 }  # fmt: skip
 _OBJECTS = word_set("it him her them")
 _CLOSELY = word_set("directly right just immediately closely located positioned")
+_READER = word_set("can do you we i located standing sitting hanging stands sits hangs")
 _BY = word_set("close right standing sitting parked")
 
 
@@ -169,32 +182,61 @@ def _is_object(low: list[str], index: int) -> bool:
     return before not in _HELPERS and (before not in FUNCTION or before in _FARTHER)
 
 
-def read_relations(found: Statement) -> None:
+def read_relations(found: Statement, memory: Memory) -> None:
     """Find "above the sink", "next to a dog", "lower than"; those with left and right come from the places."""
     low = found.low
     for k, mention in enumerate(found.mentions):
-        index = start = mention.first - 1
+        index = mention.first - 1
         if index < found.first or mention.sense is None:
             continue
-        word = low[index]
-        side = _SIDES.get(word)
-        if word == "to" and low[index - 1] in ("next", "close", "adjacent"):
-            side, start = "near", index - 1
-        elif word == "of" and low[index - 2 : index] == ["on", "top"]:
-            side, start = "on", index - 2
-        elif word == "by" and low[index - 1] in _BY:
-            side = "near"
-        elif word == "than":
-            side, start = _compared(found, index)
+        side, start = _side_before(found, index)
         if side is None:
             continue
-        if start > found.first and low[start - 1] in _CLOSELY:
-            start -= 1
         if start > found.first and _is_of_unknown(found, start - 1):
             continue  # "a picture of the beer on the table" is about the beer
         subjects = _subjects(found, k, start)
-        if subjects or start == found.first:
+        if subjects or start == found.first or _asks_what(found, start):
             found.relations.append(Relation(side, start, index, (mention.sense,), k, subjects))
+    _read_relations_to_it(found, memory)
+
+
+def _read_relations_to_it(found: Statement, memory: Memory) -> None:
+    """Find "above it" and "next to her", which stand for something named before."""
+    low = found.low
+    for index in range(found.first + 1, found.stop):
+        if low[index] not in _OBJECTS or not is_nounless(low, index + 1, found.stop):
+            continue
+        side, start = _side_before(found, index - 1)
+        if side is None:
+            continue
+        thing = sum(each.last < start for each in found.mentions)
+        subjects = _subjects(found, thing, start)
+        others = _others(found, index, start, subjects, memory)
+        if others and (subjects or start == found.first):
+            found.relations.append(Relation(side, start, index, others, -1, subjects))
+
+
+def _side_before(found: Statement, index: int) -> tuple[Side | None, int]:
+    """Return the side that the words ending at ``index`` name, and the first of them."""
+    low, word = found.low, found.low[index]
+    side, start = _SIDES.get(word), index
+    if word == "to" and low[index - 1] in ("next", "close", "adjacent"):
+        side, start = "near", index - 1
+    elif word == "of" and low[index - 2 : index] == ["on", "top"]:
+        side, start = "on", index - 2
+    elif word == "by" and low[index - 1] in _BY:
+        side = "near"
+    elif word == "than":
+        side, start = _compared(found, index)
+    if side is not None and start > found.first and low[start - 1] in _CLOSELY:
+        start -= 1
+    return side, start
+
+
+def _asks_what(found: Statement, start: int) -> bool:
+    """Tell whether a question wants to be told what is beside a thing: "what is above the sink?"."""
+    words = found.low[found.first : start]
+    return words[0] in ASKS and all(word in ASKS or word in BE or word in SEES or word in _READER for word in words)
 
 
 def _is_of_unknown(found: Statement, word: int) -> bool:
@@ -226,7 +268,7 @@ def add_side(found: Statement, place: Place, memory: Memory) -> None:
         if low[place.thing] not in _OBJECTS or (thing is None and not is_nounless(low, place.thing + 1, found.stop)):
             return
         subjects = _subjects(found, sum(each.last < place.first for each in mentions), place.first)
-        others = _objects(found, place, subjects, memory)
+        others = _others(found, place.thing, place.first, subjects, memory)
         if others and (subjects or place.first == found.first):
             found.relations.append(Relation(side, place.first, place.thing, others, -1, subjects))
         return
@@ -238,18 +280,18 @@ def add_side(found: Statement, place: Place, memory: Memory) -> None:
         subjects = (thing + 1,)
     else:
         subjects = _subjects(found, thing, place.first)
-    if subjects or place.first == found.first:
+    if subjects or place.first == found.first or _asks_what(found, place.first):
         found.relations.append(Relation(side, place.first, place.thing - 1, (sense,), thing, subjects))
 
 
-def _objects(found: Statement, place: Place, subjects: tuple[int, ...], memory: Memory) -> tuple[Sense, ...]:
-    """Return what "it", "him", "her" or "them" may stand for."""
-    word = found.low[place.thing]
+def _others(found: Statement, index: int, start: int, subjects: tuple[int, ...], memory: Memory) -> tuple[Sense, ...]:
+    """Return what "it", "him", "her" or "them" at ``index`` may stand for, if the relation begins at ``start``."""
+    word = found.low[index]
     many = word == "them"
     senses = [
         each.sense
         for k, each in enumerate(found.mentions)
-        if k not in subjects[:1] and each.last < place.first and each.sense is not None and each.many in (many, None)
+        if k not in subjects[:1] and each.last < start and each.sense is not None and each.many in (many, None)
     ]
     if not senses:
         told = {found.mentions[k].sense for k in subjects}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.quality.answers import read_answer, read_question
+from pipeline.quality.answers import read_answer
 from pipeline.quality.evidence import Evidence
 from pipeline.quality.judging import Judge
 from pipeline.quality.lexicon import Lexicon
 from pipeline.quality.pronouns import Memory
+from pipeline.quality.questions import read_question
 from pipeline.quality.sentences import Text
 from pipeline.records import Claim, Scene, Turn
 

@@ -20,6 +20,8 @@ _TINY = 0.002  # share of the image; people overlook smaller things, unless all 
 _CUT_OFF = 0.03  # a thing at the border, this small and far smaller than another, may be taken for a part of one
 _COVERED = 0.85  # share of a box inside another from which it may be a part of that
 _FEW = 3  # fewer boxes than this do not go with "several" or "a herd" in a caption: some were not drawn
+_MOST_OF = {"few": 6, "several": 9, "couple": 4}
+"""How many people may see where they write so of few boxes; any number where they write of a group."""
 _THRONGS = frozenset(("crowd", "audience"))
 _UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
 
@@ -42,6 +44,8 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     caption: int
     mention: Mention
     sense: Sense
+    amount: str = ""
+    """The first word of its number or amount, such as ``few``."""
 
 
 class Evidence:
@@ -168,22 +172,32 @@ class Evidence:
                 continue
             if not other.may <= sense.may and any(label in self._by_label for label in other.may - sense.may):
                 continue  # "fruit" is the apples that have boxes, and no word for bananas
-            if not spoken or spoken[-1] != said.caption:
+            is_again = bool(spoken) and spoken[-1] == said.caption
+            if not is_again:
                 spoken.append(said.caption)
+            if other.word in AMOUNTS:
+                plural = True
+                told.append(AMOUNTS[other.word][0])  # "a couple walks by"
+                continue
             if other.several or mention.vague or (mention.many and mention.low is None and boxes < 2):
                 plural = True
                 if other.word in _THRONGS or boxes < _FEW:
-                    told.append(None)
+                    told.append(_MOST_OF.get(said.amount))
                 continue
             plural |= bool(mention.many)
             if mention.counted:
                 totals[said.caption] = totals.get(said.caption, 0) + (mention.low or 0)
-                if other.may <= sense.may:
+                if other.may <= sense.may and not is_again:  # "a crowd watches two children" counts no crowd
                     told += [mention.low, None] if mention.high is None else [mention.low]
             elif mention.many is False:
-                singular += 1
-                totals[said.caption] = totals.get(said.caption, 0) + 1
-        told += [value for value in totals.values() if value > boxes or (value > 1 and sense.sure and not plural)]
+                singular += other.word == sense.word or boxes <= _FEW
+                if mention.article == "a" or not is_again:  # "a dog looks up, and the dog barks" has one
+                    totals[said.caption] = totals.get(said.caption, 0) + 1
+        told += [
+            value
+            for value in totals.values()
+            if value > boxes or (1 < value and boxes <= 3 * value and sense.sure and not plural)
+        ]
         if singular >= 2 and not plural:
             told.append(1)
         return [value for value in told if value is None or value > 0], tuple(spoken)
@@ -215,7 +229,7 @@ class Evidence:
                 doubtful = form.sense.open and is_modifier(low, mention.last, len(low), form, self._lexicon)
                 doubtful = doubtful or self._is_doubled(low, mention, form.sense)
                 if mention.article != "no" and not doubtful:
-                    yield Said(caption, mention, form.sense)
+                    yield Said(caption, mention, form.sense, _amount(low, mention))
             index += 1 if form is None else 1 + len(form.rest)
             start = start if form is None else index
 
@@ -243,3 +257,7 @@ class Evidence:
 
 def _at_border(box: Box) -> bool:
     return box.x0 <= 0.01 or box.y0 <= 0.01 or box.x1 >= 0.99 or box.y1 >= 0.99
+
+
+def _amount(low: list[str], mention: Mention) -> str:
+    return next((word for word in low[mention.first : mention.head] if word in _MOST_OF), "") if mention.vague else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.quality.absences import denials, judge_absence, judge_absence_at, scope
+from pipeline.quality.absences import Scope, denials, judge_absence, judge_absence_at, scope
 from pipeline.quality.attributes import judge_colours, said_colours
 from pipeline.quality.comparisons import read_comparisons
 from pipeline.quality.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
@@ -64,6 +64,13 @@ class Judge:
         for statement in statements:
             self._mentions(statement, denials(statement), presumed=True)
 
+    def expect(self, statements: Sequence[Statement]) -> None:
+        """Learn which things the message says are absent, before it is judged that it names them."""
+        for statement in statements:
+            for index in denials(statement):
+                sense = statement.mentions[index].sense
+                self.denied |= sense.may if sense is not None else set()
+
     def statement(self, statement: Statement) -> None:
         """Add all claims of a sentence."""
         denied = denials(statement)
@@ -87,8 +94,9 @@ class Judge:
     def _mentions(self, statement: Statement, denied: set[int], *, presumed: bool) -> None:
         placed: dict[int, list[Place]] = {}
         for located in statement.located:
-            if located.sure and located.subjects and located.place.frame == "image":
-                placed.setdefault(located.subjects[0], []).append(located.place)
+            place = located.place
+            if located.sure and located.subjects and place.frame == "image" and not place.aside:
+                placed.setdefault(located.subjects[0], []).append(place)
         for index, mention in enumerate(statement.mentions):
             sense = mention.sense
             if sense is None:
@@ -111,6 +119,15 @@ class Judge:
         general = mention.many and not mention.article and not is_shown(statement, mention)
         if verdict == "contradicted" and (doubt or general):
             verdict = "not checkable"
+        least = 2 if mention.article == "another" and sense.word in self._named else mention.least
+        if least > 1 and mention.article in ("a", "another") and verdict == "supported":
+            number = self.evidence.count(sense)
+            if number.high is not None and number.high < least:
+                doubt = guess or presumed or bool(sense.may & self.denied)
+                verdict = "not checkable" if doubt else "contradicted"
+                detail = f"the boxes show {told(len(number.boxes), sense)}"
+                self.add(mention.first, mention.last, "count", verdict, number.boxes, number.captions, detail)
+                return
         detail = f"neither the boxes nor the captions show {one_of(sense)}"
         self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
 
@@ -137,7 +154,7 @@ class Judge:
                 there = near
                 verdict = judge_number(low, high, exact, there)
                 detail = f"the boxes show {told(len(there.boxes), sense)} there"
-        if guess and verdict == "contradicted":
+        if (guess or sense.may & self.denied) and verdict == "contradicted":
             verdict = "not checkable"
         self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
 
@@ -176,12 +193,14 @@ class Judge:
         if sense is not None:
             self._absent(statement, sense, word, word, scope(statement, word + 1, None))
 
-    def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: bool | Mention) -> None:
+    def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
         self.denied |= sense.may
         verdict, there = judge_absence(sense, self.evidence)
-        if isinstance(where, Mention):
+        if where.thing is not None:
             verdict, there = judge_absence_at(sense, where, there, self.evidence)
-        if verdict == "contradicted" and (where is False or statement.is_hedged(last)):
+        elif not where.whole and verdict == "contradicted":
+            verdict = "not checkable"
+        if verdict == "contradicted" and statement.is_hedged(last):
             verdict = "not checkable"
         self.add(
             first,

@@ -46,6 +46,8 @@ class Mention(msgspec.Struct, gc=False):
     """Whether it is no name but a word that stands for one."""
     like: int = -1
     """Place among the sentence's mentions of what it stands for; -1 for a name."""
+    least: int = 1
+    """How many there must be, if it is the second or another of them."""
     answers: bool = False
     """Whether its number is what somebody counted, or was asked for."""
 

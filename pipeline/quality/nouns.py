@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pipeline.quality.amounts import LONELY, read_quantity
+from pipeline.quality.amounts import LONELY, read_bounds_after, read_quantity
 from pipeline.quality.lexicon import Form, Lexicon
 from pipeline.quality.mentions import Mention, find_form, number
 from pipeline.quality.vocabulary import (
     AMOUNTS,
     ANY,
     ARTICLES,
+    BE,
     COLOURS,
     DEFINITE,
     DEPICTED,
@@ -18,6 +19,7 @@ from pipeline.quality.vocabulary import (
     NONE,
     NOT_ADJECTIVES,
     NOT_REALLY,
+    ORDINALS,
     OTHER,
     SEES,
     SIGNS,
@@ -32,6 +34,7 @@ _NO_END = NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
 _HOLDS = word_set("take takes fit fits seat seats")
 _SEEN_AFTER = {"for": word_set("except look looks room"), "as": word_set("such well"), "like": word_set("look looks")}
 """Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
+_ALONE = word_set("single lone sole solitary only")
 _COMPARES = word_set("more less fewer rather")
 _OPENERS = word_set("is 's this that's it's with takes")
 _NO_THINGS = SIGNS | FUNCTION | VERBS | SEES | COLOURS.keys()
@@ -52,6 +55,11 @@ def read_mention(low: list[str], start: int, head: int, form: Form, owner: bool)
     if low[found.first] == ",":
         found.first += 1
     read_quantity(low, start, before, found)
+    if not found.article and found.first == start and start and low[start - 1].endswith("'s") and not owner:
+        found.article = "the" if low[start - 1] not in BE else ""  # "the boy's bat"
+    read_bounds_after(low, found)
+    if found.exact:
+        _read_alone(low, found)
     _read_setting(low, found)
     return found
 
@@ -80,6 +88,7 @@ def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> 
         elif word in OTHER:
             found.article = "another" if word == "another" else found.article
             found.described = True
+            found.least = ORDINALS.get(word, 1)
         elif not _goes_on(low, start, index, found):
             if word in _NO_END:
                 break
@@ -90,6 +99,13 @@ def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> 
         index -= 1
     found.colours = tuple(colours)
     return index
+
+
+def _read_alone(low: list[str], found: Mention) -> None:
+    """Take "a single dog" and "the only dog" for the number one."""
+    before = low[found.first : found.head]
+    if found.many is False and not found.counted and found.article != "no" and not _ALONE.isdisjoint(before):
+        found.low = found.high = 1
 
 
 def _goes_on(low: list[str], start: int, index: int, found: Mention) -> bool:

@@ -38,7 +38,10 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
         if rows is None and action is None and word[0] not in _DIGITS and word[-2:] != "'s":
             index += 1
             continue
-        name = _read_name(low, first, index, stop, lexicon) if action is None or rows else None
+        alone = None
+        if rows is not None and action == "pronoun":  # "How many dogs?" "A couple."
+            alone = read_pronoun(low, start, index, stop, found.mentions, memory)
+        name = _read_name(low, first, index, stop, lexicon) if alone is None and (action is None or rows) else None
         if name is not None:
             form, owner = name
             if form.sense is not None:
@@ -63,7 +66,7 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
                 index = pronoun.last
                 start = index + 1
         index += 1
-    read_relations(found)
+    read_relations(found, memory)
     found.has_place = bool(places or found.relations)
     for place in places:
         if place.frame == "relation":

@@ -96,7 +96,8 @@ _CLOSE = word_set(
     "off out over away slightly up down back straight just further farther towards toward more directly somewhat a "
     "bit little"
 )
-_BEFORE_ENTRY = word_set("over off up down somewhere mostly right far out just close")
+_BEFORE_ENTRY = word_set("over off up down somewhere mostly right far out just close further farther")
+_FARTHER = word_set("further farther")
 _PLACE_ARTICLES = word_set("the this that one a either both each")
 _ROOMS_OR_IT = ROOMS | {"it"}
 _WHOLE = word_set("a an entire whole same")
@@ -128,7 +129,7 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
         plain = bool(tail or depth)
         if not (plain or _is_end(low, index, stop)) or (tail == "end" and not across):
             return None  # an adjective of another noun: "the left wall", "the top shelf"
-        if entry == "the" and not plain and (first != start or low[index : index + 1] != ["."]):
+        if entry == "the" and not plain and not _is_choice(low, start, first, index):
             return None
         if not (entry or plain or (across and down) or _is_alone(low, start, key, index, stop)):
             return None
@@ -136,7 +137,7 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
     place = Place(first, last, across, down, depth, frame, thing)
     if frame == "image":
         whole = low[last] in IMAGES or low[last] == "it"
-        place.aside = entry == "to" and last < index and not tail
+        place.aside = entry == "to" and last < index and (not tail or low[first] in _FARTHER)
         place.close = far or tail in _NARROW
         place.rough = low[last] in ROOMS
         place.loose = across == "middle" and not tail and last < index
@@ -233,6 +234,14 @@ def _is_direction(low: list[str], start: int, first: int) -> bool:
     while index >= start and low[index] in _CLOSE:
         index -= 1
     return index >= start and low[index] in _TURNED
+
+
+def _is_choice(low: list[str], start: int, first: int, index: int) -> bool:
+    """Tell whether "the left" or "the left-hand one" is all of an answer."""
+    after = low[index : index + 1]
+    if after == ["one"]:
+        after = low[index + 1 : index + 2]
+    return first == start and after in ([], ["."], [","])
 
 
 def _is_end(low: list[str], index: int, stop: int) -> bool:

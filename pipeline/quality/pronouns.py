@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import msgspec
 
+from pipeline.quality.amounts import read_bounds_after
 from pipeline.quality.lexicon import Sense
 from pipeline.quality.mentions import Mention, number
-from pipeline.quality.vocabulary import BE, DEFINITE, FUNCTION, NUMBERS, SEES, SIGNS, THERE, VERBS, word_set
+from pipeline.quality.vocabulary import (
+    AMOUNTS,
+    BE,
+    DEFINITE,
+    FUNCTION,
+    NOT,
+    NUMBER_AMOUNTS,
+    NUMBERS,
+    SEES,
+    SIGNS,
+    THERE,
+    VERBS,
+    word_set,
+)
 
 
 class Memory(msgspec.Struct):
@@ -22,12 +36,16 @@ class Memory(msgspec.Struct):
 
 _IT = word_set("it he she they them him these those it's he's she's they're")
 _THEY = word_set("they them these those they're")
+_HUMAN = word_set("he she him he's she's")
 _ANOTHERS = word_set("another others rest remainder second third fourth")
 _OTHERS = word_set("others rest remainder")
 _SHARES = word_set("both all each several many most some few")
+_AMOUNTS = word_set("couple pair pairs duo trio quartet dozen half-dozen dozens handful plenty loads lots")
+"""Amounts that may stand alone in an answer: "A couple." """
+_DENIED = word_set("none any")
 _WHOLE = word_set("both all each")
 _THEM = word_set("them these those which whom")
-PRONOUNS = _IT | _ANOTHERS | _SHARES | NUMBERS.keys() | {"other"}
+PRONOUNS = _IT | _ANOTHERS | _SHARES | _AMOUNTS | _DENIED | NUMBERS.keys() | {"other"}
 """Words at which to look for one; numbers in digits may be one too."""
 _IMPERSONAL = word_set("can could might may should would")
 _COUNTS = word_set("count counted see spot find found")
@@ -35,7 +53,8 @@ _BEFORE_ONE = word_set(
     "the a an this that each every another other larger smaller bigger nearest largest smallest third second first "
     "fourth far closest left right taller shorter darker lighter only just remaining last single"
 )
-_BEFORE = word_set("the a only just other at least more than about exactly")
+_BEFORE = word_set("the a only just other at least more than about exactly not single half two three four")
+_FEW_WORDS = 4  # between "not" and "any"
 NOUNLESS = FUNCTION | VERBS | SEES | THERE | BE | SIGNS
 """Words that are no noun and no adjective of one; see also ``ADJECTIVES``."""
 ADJECTIVES = word_set(
@@ -74,6 +93,10 @@ def read_pronoun(
     value = number(word)
     if value is not None:
         is_one = _read_number(low, index, stop, value, before, found)
+    elif word in _AMOUNTS:
+        is_one = memory.asked is not None and _read_amount(low, start, index, stop, found)
+    elif word in _DENIED:
+        is_one = _read_denied(low, start, index, stop, found)
     elif word in _SHARES:
         is_one = _read_share(low, index, stop, found)
     elif word in _IT:
@@ -84,7 +107,7 @@ def read_pronoun(
         is_one = _read_other(low, index, stop, before, found)
     if not is_one:
         return None
-    counted = value is not None or found.article == "another"
+    counted = value is not None or word in _AMOUNTS or found.article in ("another", "no")
     found.sense, found.like = _stands_for(mentions, memory, found, word, counted)
     if found.sense is None:
         return None
@@ -96,10 +119,14 @@ def read_pronoun(
 def _read_number(low: list[str], index: int, stop: int, value: int, before: str, found: Mention) -> bool:
     word, after = low[index], low[index + 1] if index + 1 < stop else "."
     beyond = low[index + 2] if index + 2 < stop else "."
-    if not value or (after in ("or", "to", "-", "–") and number(beyond) is not None):
+    if not value:
+        found.article = "no"
+        return is_nounless(low, index + 1, stop) and after != "to"
+    if after in ("or", "to", "-", "–") and number(beyond) is not None:
         return False  # the second number of "two or three" is read with the first
     if after == "of" and beyond in _THEM:
-        found.last, found.part = index + 2, True
+        found.last, found.part = index + 2, before not in ("the", "all")
+        found.exact = not found.part
     elif after == "of" and beyond in ("the", "these") and index + 3 < stop and number(low[index + 3]) is not None:
         if not is_nounless(low, index + 4, stop):
             return False
@@ -110,7 +137,7 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
         return False
     found.many = value != 1
     found.low = found.high = value
-    found.exact = before in ("only", "just", "exactly", "all") or after in ("altogether", "total")
+    found.exact |= before in ("only", "just", "exactly", "all") or after in ("altogether", "total")
     earlier = low[index - 2] if index > 1 else ""
     found.answers = (
         before in _COUNTS
@@ -119,7 +146,11 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
     )
     found.article = "the" if before in DEFINITE else ""
     found.exact |= before == "the" and earlier == "all"
-    if word == "one" and before in _BEFORE_ONE:
+    if word == "one" and _is_denied(low, index, before, after):
+        found.article, found.low, found.high = "no", None, None
+    elif before == "the" and earlier in ("only", "just") and after in SIGNS:  # "just the one"
+        found.exact, found.article = True, ""
+    elif word == "one" and before in _BEFORE_ONE:
         found.article = "a" if before in ("a", "an") else "the"
         found.low = found.high = None
     if before == "other" or before in _ANOTHERS:
@@ -128,11 +159,50 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
         found.low, found.high = value if before == "least" else value + 1, None
     elif before in ("about", "around", "roughly", "nearly", "almost"):
         found.low, found.high = value - max(1, value // 3), value + max(1, value // 3)
-    if after == "or" and beyond in ("so", "more"):
-        found.low, found.high = (
-            (value - max(1, value // 3), value + max(1, value // 3)) if beyond == "so" else (value, None)
-        )
+    read_bounds_after(low, found)
     found.answers &= found.low is not None
+    return True
+
+
+def _is_denied(low: list[str], index: int, before: str, after: str) -> bool:
+    """Tell whether a "one" is said not to be there: "there isn't one", "not a single one", "no sign of one"."""
+    if after == "but":
+        return False  # "not one but two"
+    if before == "single":
+        index -= 1
+    earlier = low[max(0, index - 3) : index]
+    return before in NOT or earlier[-2:] == ["not", "a"] or (earlier[-1:] == ["of"] and "no" in earlier)
+
+
+def _read_amount(low: list[str], start: int, index: int, stop: int, found: Mention) -> bool:
+    """Read an amount that stands alone: ``a couple``, ``half a dozen``, ``four pairs``."""
+    word, after = low[index], low[index + 1] if index + 1 < stop else "."
+    if after == "of" and index + 2 < stop and low[index + 2] in _THEM:
+        found.last, found.part = index + 2, True
+    elif after == "of" or not is_nounless(low, index + 1, stop):
+        return False
+    found.low, found.high = AMOUNTS[word]
+    found.many, found.vague = True, word not in NUMBER_AMOUNTS
+    before = low[start:index][-2:]
+    value = number(before[-1]) if before else None
+    if "half" in before:
+        found.low, found.high = AMOUNTS["half-dozen"]
+    elif value is not None:
+        found.low, found.high = (10 * value, 14 * value) if word == "dozen" else (value, 2 * value)
+        found.vague = False
+    found.exact = not {"only", "just"}.isdisjoint(before)
+    found.answers = True
+    read_bounds_after(low, found)
+    return True
+
+
+def _read_denied(low: list[str], start: int, index: int, stop: int, found: Mention) -> bool:
+    """Read ``none``, and ``any`` after a "not": ``I don't see any``."""
+    if not is_nounless(low, index + 1, stop) or low[index + 1 : index + 2] == ["of"]:
+        return False
+    if low[index] == "any" and NOT.isdisjoint(low[max(start, index - _FEW_WORDS) : index]):
+        return False
+    found.article = "no"
     return True
 
 
@@ -145,6 +215,8 @@ def _read_share(low: list[str], index: int, stop: int, found: Mention) -> bool:
     ):
         return False
     found.article, found.many = "the" if word in _WHOLE else "", True
+    if word in ("several", "few") and not found.part:
+        (found.low, found.high), found.vague = AMOUNTS[word], True
     if word == "both":
         found.low = found.high = 2
     return True
@@ -173,7 +245,10 @@ def _stands_for(
     if word in _IT:
         if mentions:  # within a sentence, what "it" stands for is anybody's guess
             return None, -1
-        return (many or memory.asked if found.many else one or memory.asked), -1
+        if found.many:
+            return many or memory.asked, -1
+        fitting = [sense for sense in memory.singles if ("person" in sense.may) == (word in _HUMAN)]
+        return (fitting[0] if fitting else one or memory.asked), -1
     named = [place for place in range(len(mentions) - 1, -1, -1) if not mentions[place].owner]
     for place in named:
         each = mentions[place]

@@ -70,6 +70,10 @@ class Statement(msgspec.Struct):
     """Whether it speaks of a place in the image or beside a thing."""
     partial: bool = False
     """Whether its question asks for some of the things only, such as those on the left."""
+    size: bool | None = None
+    """Whether its question asks for the larger (true) or the smaller one (false) of some things."""
+    rivals: tuple[Mention, Mention] | None = None
+    """Two things, where its question asks of which there are more."""
 
     def is_hedged(self, word: int) -> bool:
         """Tell whether the clause of a word is a guess or a rule."""

@@ -8,6 +8,19 @@ def word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def _forms_of(verbs: str) -> frozenset[str]:
+    """Return verbs in the present tense, with and without the ending of the third person."""
+    return frozenset(form for verb in verbs.split() for form in (verb, _third_person(verb)))
+
+
+def _third_person(verb: str) -> str:
+    if verb.endswith(("s", "x", "z", "ch", "sh", "o")):
+        return verb + "es"
+    if verb.endswith("y") and verb[-2] not in "aeiou":
+        return verb[:-1] + "ies"
+    return verb + "s"
+
+
 SIGNS = frozenset('.,;:!?()"“”—–-') | {"\n\n"}
 """Signs that are read as words of their own."""
 
@@ -49,6 +62,12 @@ DEFINITE = word_set("the this that these those his her its their our your my who
 ANY = word_set("any some each every either more")
 NONE = word_set("no neither zero")
 OTHER = word_set("other another further additional second third fourth fifth sixth extra")
+SIZES = {"larger": True, "bigger": True, "largest": True, "biggest": True} | dict.fromkeys(
+    ("smaller", "smallest", "tiniest"), False
+)
+"""Words that compare sizes, and whether they say that a thing is the larger one."""
+ORDINALS = {"second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6}
+"""Words that say how many there are at the least."""
 
 NOT = word_set(
     "not n't isn't aren't wasn't weren't don't doesn't didn't can't cannot couldn't never neither nor hasn't "
@@ -68,7 +87,7 @@ HEDGES = word_set(
 """Words that make a clause a guess, a rule, a wish or a tale of another time."""
 NOT_REALLY = word_set(
     "for like as into than need needs needed require requires requiring want wants wanted await awaits awaiting "
-    "expecting hoping resemble resembles resembling imitating instead rather besides except pretend without avoid "
+    "expecting hoping resemble resembles resembling imitating instead rather pretend without avoid "
     "avoids avoiding prevent prevents called named nicknamed titled labelled labeled via per every such regarding "
     "about versus catch catching prefer prefers suits suit suitable mention mentions cost costs"
 )
@@ -86,6 +105,17 @@ IMAGES = word_set(
     "image picture photo photograph frame scene shot view snapshot photography pic image's picture's photo's foto "
     "composition"
 )
+VENUES = word_set(
+    "kitchen room bathroom bedroom lounge hall office restaurant cafe bar diner shop store bakery market classroom library "
+    "museum gallery lobby platform tarmac apron runway station airport harbour harbor marina park garden patio terrace yard "
+    "courtyard backyard balcony porch beach seaside shore shoreline field meadow pasture paddock enclosure pen zoo barn farm "
+    "stable forest woods woodland jungle savannah savanna desert landscape scenery countryside street road avenue lane "
+    "intersection crossroads junction crossing square plaza town city village lot car-park driveway alley pavement sidewalk "
+    "slope piste hillside mountain mountainside valley lake river pond sea ocean bay pool court pitch ground rink stadium "
+    "arena stand stands place area location setting surroundings vicinity neighbourhood neighborhood building house home flat "
+    "apartment hotel church space interior"
+)
+"""Nouns for all that an image shows."""
 UNREAL = word_set(
     "toy toys stuffed fake inflatable painted cartoon carved chalk origami gingerbread plush knitted imaginary "
     "invisible virtual animated crocheted papier-mache reflected pictured lego embroidered drawn sculpted mythical "
@@ -108,6 +138,9 @@ COLOURS = {
 }  # fmt: skip
 """As people write them → one word for each."""
 
+ASKS = word_set("what what's who who's whose which name list tell")
+"""Words with which a question begins that wants to be told what is there."""
+
 BE = word_set(
     "is are was were be been being isn't aren't 's there's that's it's here's where's what's who's 're they're"
 )
@@ -117,26 +150,29 @@ SEES = word_set(
     "contain has have includes include depicts depict displays captures visible present view recognise recognize "
     "identify discern"
 )
-VERBS = word_set(
-    "stands stand stood sits sit sat lies lie lay lays lain hangs hang hung rests rest walks walk runs run rides "
-    "ride holds hold carries carry looks look faces face wears wear leans lean eats eat drinks drink sleeps sleep "
-    "plays play waits wait watches watch crosses cross passes pass flies fly moves move stays stay fills fill takes "
-    "take makes make gets get goes go comes come has have had does do did appears appear occupies occupy peeks "
-    "peers stares gazes smiles poses pose grazes graze rolls drives drive travels travel follows follow leads lead "
-    "pulls pull pushes push catches jumps jump swings swing hits hit throws throw serves serve reaches reach "
-    "touches touch points point turns turn keeps keep shares share shows show gives give can may might could must "
-    "should would will shall seems seem belongs belong sniffs chews bites licks perches floats float sails sail "
-    "lands land cuts cut feeds feed cooks cook works work talks talk reads read writes types uses use enjoys enjoy "
-    "tries try wants want needs need begins starts start stops stop ends end leaves leave lines line dominates "
-    "dominate frames frame forms form adds add draws provides offers offer contains contain includes include "
-    "surrounds surround covers cover extends extend stretches stretch reflects shines blocks towers rises hovers "
-    "hover soars pokes glides strolls strides crouches kneels squats bends dangles hides hide lurks sprawls naps "
-    "dozes basks drifts splashes wades swims rears trots gallops wanders roams crowd mill gather cluster loom looms "
-    "peek parade march sprawl huddle perch nestles snuggles curls tops flank flanks wait amble ambles tucked joins "
-    "join completes complete got gone done laid set put built stuck held kept spread hidden bound sees see finds "
-    "find knows know says say thinks think hopes hope likes like loves love prepares prepare remains remain"
+VERBS = _forms_of(
+    "accompany admire adorn advance appear approach arrive balance bark bask beg begin belong bend bite blend block bloom "
+    "blow bounce brace browse burn burst bustle carry catch chase chat cheer chew circle clap clean cling climb cluster "
+    "coast come complete contain cook cover cower crawl cross crouch cruise curl cut dance dangle dart decorate deliver "
+    "descend dine dip dive divide do dodge dominate doze drag drape draw drift drink drive drop eat embrace emerge enclose "
+    "end enjoy enter examine exit extend feed fetch fight fill find flap flash flee float flow flutter fly follow form "
+    "frame frolic gallop gather gaze get give glance gleam glide glow gnaw go grab grasp graze greet grin grip grow guide "
+    "hang hide hit hold hop hope hover huddle hug hurry hurtle include inspect invite join jog jump jut keep kick kneel "
+    "know land laugh lay lead lean leap leave lick lie lift line linger listen loom look lounge love lurk make march "
+    "meander meet merge mill mingle mount move munch nap nestle nibble nuzzle observe occupy offer operate overlook oversee "
+    "own paddle pass pause peck pedal peek peer perch perform play plunge point poke pose pour prance prepare press proceed "
+    "protect protrude provide prowl pull push raise reach read recede receive recline reflect relax remain rest ride rise "
+    "roam roll romp run rush sail save say scamper scan scatter scratch seem sell serve share shelter shine show sip sit "
+    "skim slalom sleep slide slip slouch smile snarl sniff snooze snuggle soak soar spill spin splash sprawl spread sprint "
+    "sprout squat squeeze stand stare start stay step stick stop straddle strain stretch stride stroll strut support "
+    "surround swim swing swoop take talk taste tend think throw tidy tilt toss touch tow tower travel trot trudge trundle "
+    "try tug tumble turn type use vault venture view visit wade wait walk wander want wash watch wear weave wield work "
+    "write yawn zoom"
+) | word_set(
+    "stood sat lain hung has have had did faces face can may might could must should would will shall needs need likes "
+    "like adds add ends tops flank flanks crowd parade got gone done laid set put built stuck held kept spread hidden bound "
+    "see sees tucked wields naps kisses hugs points queue queues strays"
 )
-"""Finite verbs of descriptions: after a name they say what a thing does, and are no second half of its name."""
 FUNCTION = (
     word_set(
         "in on at to near next by with without of off from over under above below beneath beside besides behind "
@@ -148,7 +184,7 @@ FUNCTION = (
         "an the this these those some any no none more most less least much many few several very quite rather "
         "almost nearly about like unlike during after before until till despite per via for what how why can could "
         "may might must shall should will would has have had do does did now right left top bottom else instead "
-        "ahead away back forward nearby overhead visible present aboard afloat ashore asleep awake afar aloft "
+        "ahead away back forward nearby overhead relative compared visible present aboard afloat ashore asleep awake afar aloft "
         "upright indoors outdoors downtown yes parallel adjacent close opposite respectively altogether everywhere "
         "somewhere anywhere nowhere perhaps maybe possibly probably seemingly apparently clearly well farther "
         "further closer higher lower nearest larger bigger smaller largest smallest full ready free busy empty open "

@@ -106,7 +106,8 @@ def _fit_mention(
         return "perhaps", boxes
     if len(boxes) > 1 and place.loose:
         return "perhaps", boxes  # the middle one of several
-    if len(boxes) > 1 and named and mention.many is False and place.across in ("left", "right"):
+    is_choice = place.first == mention.last + 1 and not mention.pronoun
+    if len(boxes) > 1 and named and is_choice and mention.many is False and place.across in ("left", "right"):
         return ("no" if place.down or place.close else "perhaps"), boxes  # "the man on the left" is the left one of two
     return "no", boxes
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.samples.files import write_text
@@ -37,13 +38,15 @@ from captions and boxes alone; the writer never saw a pixel.
 
 {rejects}
 
-## Columns
+{quality}## Columns
 
 `messages` holds the turns as `role` and `content`; the image belongs to the first user turn. `context` is
 what the writer was shown, `captions` and `boxes` are the same as data (boxes as left, top, right, bottom in
-fractions of the image). `claims` and `findings` are empty until the samples have been checked. The rest tells
-where a sample came from: `model`, `prompt_hash`, `request_hash`, `seed`, `attempts`, `finish_reason`, tokens
-over all attempts.
+fractions of the image). `claims` are the statements that captions and boxes can settle, with their place in
+`messages`, the boxes and captions that settle them, and a verdict; `findings` are what else a person may want to
+know before training on a sample. Both are empty where the samples were not checked. The rest tells where a
+sample came from: `model`, `prompt_hash`, `request_hash`, `seed`, `attempts`, `finish_reason`, tokens over all
+attempts.
 
 ```python
 from datasets import load_dataset  # pip install 'datasets>=4'
@@ -65,8 +68,14 @@ you train on it.
 """
 
 
-def write_card(folder: RunFolder, record: dict[str, Any]) -> None:
-    """Write ``README.md`` from the finished ``run.json`` and ``samples.parquet``."""
+def write_card(folder: RunFolder, record: dict[str, Any], quality: str = "") -> None:
+    """Write ``README.md`` from the finished ``run.json`` and ``samples.parquet``.
+
+    Args:
+        folder: Of the run.
+        record: ``run.json``.
+        quality: A section on how good the samples are, as Markdown; empty where they were not checked.
+    """
     samples = {kind: count for kind, count in record["samples"].items() if kind != "total"}
     rejects = {reason: count for reason, count in record["rejects"].items() if reason != "total"}
     refused = "; ".join(f"{count:,} {reason}" for reason, count in rejects.items())
@@ -78,14 +87,23 @@ def write_card(folder: RunFolder, record: dict[str, Any]) -> None:
         size=size_category(total),
         name=folder.path.resolve().name,
         total=total,
-        images=pc.count_distinct(pq.read_table(folder.samples, columns=["image_id"])["image_id"]).as_py(),
+        images=_images(folder.samples),
         writer=record["written_by"],
         kinds="\n".join(f"| {kind} | {count:,} | `{record['prompts'][kind]}` |" for kind, count in samples.items()),
         rejects=f"Rejected, and kept in `rejects.parquet` with the reason: {refused or 'nothing'}.",
         sources="\n".join(files),
         left_out=left_out or "nothing",
+        quality=f"{quality}\n" if quality else "",
     )
     write_text(folder.card, card)
+
+
+def _images(samples: Path) -> int:
+    # Not by `read_table`: that loads all of pyarrow's machinery for data sets, and pandas where it is installed.
+    with pq.ParquetFile(samples) as file:
+        batches = file.iter_batches(columns=["image_id"])
+        ids = (image_id for batch in batches for image_id in batch.column(0).to_pylist())
+        return sum(1 for _ in groupby(ids))  # the samples of an image follow each other
 
 
 def size_category(count: int) -> str:

@@ -7,6 +7,8 @@ outputs/<run>/
     samples.parquet   the same, to look at
     rejects.parquet   what could not be made, and why
     metrics.jsonl     figures, second by second
+    report.html       what was made and how good it is, to look at
+    stats.json        the same figures, to compute with
     README.md         dataset card
 """
 
@@ -37,6 +39,8 @@ class RunFolder:
         self.record = path / "run.json"
         self.card = path / "README.md"
         self.metrics = path / "metrics.jsonl"
+        self.report = path / "report.html"
+        self.stats = path / "stats.json"
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -87,7 +91,7 @@ class RunFolder:
         Raises:
             PipelineError: Something of it cannot be removed.
         """
-        for path in [*self.shards.glob("*.arrow"), self.samples, self.rejects, self.card]:
+        for path in [*self.shards.glob("*.arrow"), self.samples, self.rejects, self.report, self.stats, self.card]:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:

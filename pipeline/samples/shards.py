@@ -1,8 +1,9 @@
 """The row, and the files that hold it: Arrow shards as the run goes, Parquet when it is done.
 
-Shards are Arrow IPC *streams*: ``datasets.Dataset.from_file`` reads them in place and cannot read the file format. A
-shard holds a fixed range of the plan and is written once all its samples are settled, so the same replies give the same
-bytes whatever order they came in. Columns are added, never renamed.
+Shards are Arrow IPC *streams*: ``datasets.Dataset.from_file`` reads them and cannot read the file format. A shard holds
+a fixed range of the plan and is written once all its samples are settled, so the same replies give the same bytes
+whatever order they came in. It is compressed, which makes a quarter of texts; but with images in it it is not, so that
+readers can leave those on the disk. Columns are added, never renamed.
 """
 
 from __future__ import annotations
@@ -14,14 +15,17 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.errors import RunStopped
 from pipeline.records import Reject, Sample, Scene
+from pipeline.samples.columns import build_table
 from pipeline.samples.files import writing_beside
 
 BATCH_ROWS = 1000
 BATCH_BYTES = 64 * 2**20  # of images, so that a reader need not hold a whole shard's; Arrow's own limit is 2 GiB
+
+# Arrow's own pool keeps what it has had, and several times of it; that would be the peak of a whole run.
+_POOL = pa.system_memory_pool()
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -108,16 +112,13 @@ REJECT_SCHEMA = _schema(_REJECT_ROW)
 
 
 def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
-    """Return a sample as a row of ``SCHEMA``.
+    """Return a sample as a row of ``SCHEMA``; the structs in it are tuples.
 
     Raises:
         RunStopped: The image is to be embedded and cannot be read.
     """
     scene = sample.scene
-    messages = []
-    for turn in sample.turns:
-        messages.append({"role": "user", "content": turn.question})
-        messages.append({"role": "assistant", "content": turn.answer})
+    turns = ((("user", turn.question), ("assistant", turn.answer)) for turn in sample.turns)
     return {
         "id": sample.id,
         "image_id": scene.image_id,
@@ -127,14 +128,12 @@ def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
         "height": scene.height,
         "licence": scene.licence,
         "kind": sample.kind,
-        "messages": messages,
+        "messages": [message for turn in turns for message in turn],
         "context": sample.context,
         "captions": scene.captions,
-        "boxes": [
-            {"label": box.label, "bbox": (box.x0, box.y0, box.x1, box.y1), "crowd": box.crowd} for box in scene.boxes
-        ],
-        "claims": [msgspec.to_builtins(claim) for claim in sample.claims],
-        "findings": [msgspec.to_builtins(finding) for finding in sample.findings],
+        "boxes": [(box.label, (box.x0, box.y0, box.x1, box.y1), box.crowd) for box in scene.boxes],
+        "claims": [msgspec.structs.astuple(claim) for claim in sample.claims],
+        "findings": [msgspec.structs.astuple(finding) for finding in sample.findings],
         "model": sample.model,
         "prompt_hash": sample.prompt_hash,
         "request_hash": sample.request_hash,
@@ -172,24 +171,41 @@ def write_shard(path: Path, samples: Iterable[Sample], *, embed_images: bool) ->
         RunStopped: It cannot be written, or an image cannot be read.
     """
     rows = (sample_row(sample, embed_image=embed_images) for sample in samples)
+    write_shard_tables(path, in_batches(rows, SCHEMA), embed_images=embed_images)
+
+
+def write_shard_tables(path: Path, tables: Iterable[pa.Table], *, embed_images: bool) -> None:
+    """Write tables as one Arrow stream, beside and then renamed.
+
+    Raises:
+        RunStopped: It cannot be written.
+    """
+    # One thread: the bytes are the same, and more would take longer for so little.
+    options = pa.ipc.IpcWriteOptions(compression=None if embed_images else "zstd", use_threads=False)
     with (
         writing_beside(path) as beside,
         pa.OSFile(str(beside), "wb") as sink,
-        pa.ipc.new_stream(sink, SCHEMA) as stream,
+        pa.ipc.new_stream(sink, SCHEMA, options=options) as stream,
     ):
-        for table in in_batches(rows, SCHEMA):
+        for table in tables:
             stream.write_table(table)
 
 
 def read_shard(path: Path) -> pa.Table:
-    """Read a shard back."""
+    """Read a shard back; images in it stay on the disk until they are looked at."""
+    options = pa.ipc.IpcReadOptions(use_threads=False)
     with pa.memory_map(str(path)) as source:
-        return pa.ipc.open_stream(source).read_all()
+        return pa.ipc.open_stream(source, options=options, memory_pool=_POOL).read_all()
 
 
 def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     """Write tables as one Parquet file, a row group for each of their batches, beside and then renamed."""
-    with writing_beside(path) as beside, pq.ParquetWriter(str(beside), schema, compression="zstd") as writer:
+    import pyarrow.parquet as pq
+
+    with (
+        writing_beside(path) as beside,
+        pq.ParquetWriter(str(beside), schema, compression="zstd", memory_pool=_POOL) as writer,
+    ):
         for table in tables:
             for batch in table.to_batches():
                 writer.write_batch(batch)
@@ -203,10 +219,10 @@ def in_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa
         waiting.append(row)
         weight += len((row.get("image") or {}).get("bytes") or b"")
         if len(waiting) == BATCH_ROWS or weight >= BATCH_BYTES:
-            yield pa.Table.from_pylist(waiting, schema=schema)
+            yield build_table(waiting, schema)
             waiting, weight = [], 0
     if waiting:
-        yield pa.Table.from_pylist(waiting, schema=schema)
+        yield build_table(waiting, schema)
 
 
 class Shards:

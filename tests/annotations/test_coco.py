@@ -266,27 +266,29 @@ BOXES = st.fixed_dictionaries(
 CAPTIONS = st.fixed_dictionaries({"image_id": IDS, "caption": st.text(max_size=8)}, optional={"id": IDS})
 
 
-def outcome(captions: Path, instances: Path) -> Annotations | str:
+def outcome(captions: Path, instances: Path) -> object:
     try:
-        return read_scenes(captions, instances)
+        found = read_scenes(captions, instances)
     except PipelineError as error:
         return str(error)
+    return list(found.scenes), found.categories, found.dropped
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(IMAGES, min_size=1, max_size=5), st.lists(BOXES, max_size=6), st.lists(CAPTIONS, max_size=6))
-def test_both_readers_make_the_same_of_a_file(
+def test_all_readers_make_the_same_of_a_file(
     tmp_path: Path, images: list[Json], boxes: list[Json], captions: list[Json]
 ) -> None:
     instance_path, caption_path = tmp_path / "instances.json", tmp_path / "captions.json"
-    box_file = {"images": images, "annotations": boxes, "categories": [DOG], "licenses": [{"id": 1, "name": "BY"}]}
-    caption_file = {"images": images, "annotations": captions}
     outcomes = []
-    for info in (0, float("nan")):  # NaN anywhere, even where nobody looks, makes the fast reader refuse
-        instance_path.write_text(json.dumps({**box_file, "info": info}))
-        caption_path.write_text(json.dumps({**caption_file, "info": info}))
+    # A NaN, even where nobody looks, makes the fast reader refuse a row; and UTF-16 makes it refuse the whole file.
+    for note, encoding in ((0, "utf-8"), (float("nan"), "utf-8"), (0, "utf-16")):
+        for path, rows in ((instance_path, boxes), (caption_path, captions)):
+            lists = {"images": images, "annotations": rows, "categories": [DOG], "licenses": [{"id": 1, "name": "BY"}]}
+            noted = {key: [{**row, "note": note} for row in listed] for key, listed in lists.items()}
+            path.write_text(json.dumps(noted), encoding=encoding)
         outcomes.append(outcome(caption_path, instance_path))
-    assert outcomes[0] == outcomes[1]
+    assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
 def test_reading_leaves_the_garbage_collector_as_it_was(read: Callable[..., Annotations]) -> None:

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import openai
 import pytest
 
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.llm.budget import Budget, may_be_billed, read_sums
 from pipeline.llm.completions import read_completion
+from pipeline.llm.endpoint import endpoint
+from pipeline.llm.failures import FAILURES
 from pipeline.llm.faults import Failure, Fault, Faults, Sent, script
 from pipeline.llm.journal import Journal, Reply
 from pipeline.llm.money import NO_HOLD, Hold
@@ -206,9 +207,8 @@ def failure_of(url: str) -> Exception:
     """Return the error of one real request."""
 
     async def run() -> Exception:
-        client = openai.AsyncOpenAI(api_key="k", base_url=url, http_client=openai.DefaultAioHttpClient())
-        async with Wire(client, 1, timeout_s=0.3) as wire:
-            with pytest.raises(openai.APIError) as failure:
+        async with Wire(endpoint(url, "k"), 1, timeout_s=0.3) as wire:
+            with pytest.raises(FAILURES) as failure:
                 await wire.post(b'{"model": "m", "messages": [{"role": "user", "content": "?"}]}')
         return failure.value
 
@@ -252,15 +252,14 @@ def test_under_faults_the_server_bills_no_more_than_the_ceiling(opened: Callable
             hold = await budget.admit(b"%d" % n, len(body), bound)
             try:
                 kept = budget.keep(hold, b"%d" % n, "s", read_completion(await wire.post(body)))
-            except openai.APIError as error:
+            except FAILURES as error:
                 budget.settle_failure(hold, error)
                 continue
             return f"cost {kept.cost_usd}"
         return "gave up"
 
     async def run(url: str) -> list[str | BaseException]:
-        client = openai.AsyncOpenAI(api_key="k", base_url=url, http_client=openai.DefaultAioHttpClient())
-        async with Wire(client, 16, timeout_s=0.3) as wire:
+        async with Wire(endpoint(url, "k"), 16, timeout_s=0.3) as wire:
             return await asyncio.gather(*(one(wire, n) for n in range(400)), return_exceptions=True)
 
     with background(lambda body: "A dog. " * 30, model="m", faults=faults) as server:

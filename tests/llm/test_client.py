@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import openai
 import pytest
 
 from pipeline.errors import RunStopped
 from pipeline.llm.bodies import Question
 from pipeline.llm.budget import Budget
 from pipeline.llm.client import Answered, Client, Refused
+from pipeline.llm.endpoint import endpoint
 from pipeline.llm.faults import Answer, Completion, Failure, Fault, Faults, Raw, Reply, busy, script
 from pipeline.llm.journal import Journal
 from pipeline.llm.pacing import Pacing
@@ -52,8 +52,7 @@ class Talk:
         self._settings = settings
 
     def client(self) -> Client:
-        connection = openai.AsyncOpenAI(api_key="k", base_url=self._url)
-        wire = Wire(connection, self._concurrency, self._timeout_s)
+        wire = Wire(endpoint(self._url, "k"), self._concurrency, self._timeout_s)
         budget, pacing = Budget(self.journal, {}, "model", url=wire.url), Pacing(self._concurrency)
         return Client(self.journal, wire, pacing, budget, "model", say=self.said.append, **self._settings)
 

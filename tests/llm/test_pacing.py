@@ -74,6 +74,30 @@ def test_a_ceiling_that_doubles_is_used_within_5_seconds(seed: int, spread: floa
     assert run.requests <= 1.05 * 4000
 
 
+class Restless(Simulated):
+    """A server that others use, too: for a while all its answers take up to a third longer."""
+
+    until = 0.0
+
+    async def serve(self) -> bool | None:
+        now = asyncio.get_running_loop().time()
+        if now >= self.until:
+            self.until = now + self.dice.uniform(0.2, 0.8)
+            self.latency_s = 0.2 * self.dice.choice((1, 1, 1.15, 1.3))
+        return await super().serve()
+
+
+@pytest.mark.parametrize("lifted_at", [5, 6.3, 8])
+def test_answers_that_come_later_now_and_then_do_not_keep_a_lifted_ceiling_from_being_used(lifted_at: float) -> None:
+    soon = 0
+    for seed in range(8):
+        tested = Restless(random.Random(seed), spread=0.3, ceiling=32)
+        run = simulate(tested, 5000, at={lifted_at: lambda: setattr(tested, "ceiling", 64)})  # noqa: B023  # run at once
+        soon += between(run, lifted_at + 5, lifted_at + 7) >= 0.85 * 64 / (0.2 * 1.1125)
+        assert run.requests <= 1.05 * 5000
+    assert soon >= 7
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_ceiling_that_falls_is_obeyed(seed: int) -> None:
     tested = server(seed, spread=0.5, ceiling=64)

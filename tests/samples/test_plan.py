@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.prompting.kinds import load_kinds
 from pipeline.records import Box, Scene
-from pipeline.samples.plan import choose_scenes, draw_question, plan_each, plan_totals, request_seed
+from pipeline.samples.plan import choose_scenes, draw_question, drawn, plan_each, plan_totals, request_seed
 
 SCENES = [Scene(str(n), f"{n}.jpg", 4, 3, (f"Scene {n}.",), (Box("dog", 0, 0, 1, 1),)) for n in range(100)]
 
@@ -17,8 +17,8 @@ def test_limit_chooses_by_id_and_seed_whatever_the_order() -> None:
     chosen = choose_scenes(SCENES, seed=1, limit=30)
     shuffled = random.Random(0).sample(SCENES, len(SCENES))
     assert {scene.image_id for scene in chosen} == {s.image_id for s in choose_scenes(shuffled, seed=1, limit=30)}
-    assert chosen == [scene for scene in SCENES if scene in chosen]
-    assert choose_scenes(SCENES, seed=2, limit=30) != chosen
+    assert list(chosen) == [scene for scene in SCENES if scene in chosen]
+    assert list(choose_scenes(SCENES, seed=2, limit=30)) != list(chosen)
 
 
 def test_a_longer_run_holds_the_shorter_one() -> None:
@@ -42,6 +42,33 @@ def test_counts_are_samples_an_image() -> None:
         "1/conversation/1",
         "1/detailed_description/0",
     ]
+
+
+def test_a_plan_is_a_sequence_of_its_samples() -> None:
+    kinds = load_kinds(["conversation", "detailed_description"])
+    plan = plan_each(SCENES[:3], kinds, {"conversation": 2, "detailed_description": 1})
+    assert len(plan) == 9
+    assert [plan[place] for place in range(9)] == list(plan)
+    assert (plan[-1], plan[2:4]) == (list(plan)[-1], list(plan)[2:4])
+    assert list(plan.by_kind().items()) == [("conversation", 6), ("detailed_description", 3)]
+    with pytest.raises(IndexError):
+        plan[9]
+
+
+def test_plans_of_other_samples_have_other_bytes() -> None:
+    kinds = load_kinds(["conversation", "detailed_description"])
+    counts = [(1, 1), (2, 1), (1, 2), (0, 1), (1, 0)]
+    plans = [plan_each(SCENES[:3], kinds, {"conversation": c, "detailed_description": d}) for c, d in counts]
+    assert len({plan.packed() for plan in plans}) == len(plans)
+    again = plan_each(SCENES[:3], kinds, {"conversation": 1, "detailed_description": 1})
+    assert again.packed() == plans[0].packed()
+
+
+def test_an_order_is_drawn_by_ids_whatever_the_order_was() -> None:
+    order = [scene.image_id for scene in drawn(SCENES, 5)]
+    assert order == [scene.image_id for scene in drawn(SCENES[::-1], 5)]
+    assert order != [scene.image_id for scene in drawn(SCENES, 6)]
+    assert sorted(order) == sorted(scene.image_id for scene in SCENES)
 
 
 def test_a_scene_without_captions_is_not_planned_for_a_kind_that_sees_captions_alone() -> None:

@@ -107,10 +107,11 @@ def _parts(group: Group, rng: Random) -> list[str]:
 
 def named(group: Group, rng: Random) -> str:
     """Return the group with number and colours: ``two red cars and a blue car``."""
-    return _listed(_parts(group, rng))
+    return listed(_parts(group, rng))
 
 
-def _listed(parts: list[str]) -> str:
+def listed(parts: list[str]) -> str:
+    """Return ``a``, ``a and b``, or ``a, b and c``."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
@@ -181,15 +182,15 @@ def _everything(scene: DrawnScene, groups: list[Group], rng: Random) -> str:
     for group in groups:
         spots.setdefault(group.where, []).extend(_parts(group, rng))
     if scene.place == "open sky":
-        return f"{PLACES[scene.place].name} with {_listed(spots['in the sky'])}"
-    told = [f"{_listed(parts)} {where}" for where, parts in spots.items()]
+        return f"{PLACES[scene.place].name} with {listed(spots['in the sky'])}"
+    told = [f"{listed(parts)} {where}" for where, parts in spots.items()]
     rest = f", and {told[-1]}" if len(told) > 1 else ""
     return f"{PLACES[scene.place].name} with {', '.join(told[:-1] or told)}{rest}"
 
 
 def _picture(scene: DrawnScene, groups: list[Group], rng: Random) -> str:
     kind = rng.choice(("a picture of", "an illustration of", "a drawing of", "a cheerful picture of"))
-    return f"{kind} {_listed([part for group in groups for part in _parts(group, rng)])}"
+    return f"{kind} {listed([part for group in groups for part in _parts(group, rng)])}"
 
 
 def _pair(scene: DrawnScene, groups: list[Group], rng: Random) -> str:

@@ -16,6 +16,8 @@ from pipeline.llm.writing.scene import View
 from pipeline.records import Turn
 
 FEWEST, MOST = 4, 7
+LONE_OPENING = 0.25
+"""How often the one question of a conversation that has no other is about the scene as a whole."""
 
 
 def converse(view: View, pen: Pen, fewest: int = 1, most: int | None = None) -> list[Turn]:
@@ -29,6 +31,8 @@ def converse(view: View, pen: Pen, fewest: int = 1, most: int | None = None) -> 
         most: Most turns; no bound if ``None``.
     """
     asked = Asked()
+    if most == 1:
+        return [_lone(view, pen, asked)]
     first = opening(view, pen, asked)
     wanted = FEWEST + pen.chance(0.75) + pen.chance(0.55) + pen.chance(0.35)
     wanted = max(fewest, min(wanted, most or wanted))
@@ -47,6 +51,12 @@ def converse(view: View, pen: Pen, fewest: int = 1, most: int | None = None) -> 
             turns.append(turn)
             said.update((turn.question, turn.answer))
     return [first, *pen.shuffled(turns)]
+
+
+def _lone(view: View, pen: Pen, asked: Asked) -> Turn:
+    """Return one question of any open sort, so that many conversations of one turn have all sorts among them."""
+    turn = None if pen.chance(LONE_OPENING) else _first(pen.shuffled(OPEN), view, pen, asked)
+    return turn or opening(view, pen, asked)
 
 
 def _closed_pair(view: View, pen: Pen, asked: Asked) -> list[Turn]:

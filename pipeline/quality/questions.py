@@ -1,0 +1,158 @@
+"""A question, read: what it asks for, and of which things."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.quality.lexicon import Lexicon
+from pipeline.quality.mentions import Mention
+from pipeline.quality.parsing import read_statement
+from pipeline.quality.pronouns import Memory
+from pipeline.quality.sentences import Text, split_sentences
+from pipeline.quality.statements import Located, Relation, Statement
+from pipeline.quality.vocabulary import ASKS, BE, IMAGES, SEES, SIGNS, SIZES, VENUES, word_set
+
+_CLOSED = word_set(
+    "is are was were do does did can could has have had will would should am isn't aren't doesn't don't can't any"
+)
+_FILLERS = word_set("and so but , then also well now okay ok")
+_GUESSES = word_set("would might could may should can")
+_REGIONS = word_set("side part half corner end edge third position portion area spot section direction")
+_PLAIN = (
+    BE
+    | SEES
+    | IMAGES
+    | VENUES
+    | word_set(
+        "there in on at around the this that can do does you i we one altogether total all of here any anyone anybody"
+    )
+)
+_CAN_SEE = SEES | BE | word_set("you i we one make")
+
+
+class Asked(msgspec.Struct):
+    """A question, read."""
+
+    text: Text
+    statements: list[Statement]
+    closed: bool = False
+    """Whether it asks for yes or no."""
+    asks_where: bool = False
+    how_many: bool = False
+    guess: bool = False
+    """Whether it asks for what might be."""
+    restricted: bool = False
+    """Whether it asks for some of the things only: "how many people are wearing hats?"."""
+    subject: Mention | None = None
+    """What it is about."""
+    size: bool | None = None
+    """Whether it asks for the larger (true) or the smaller one (false) of some things."""
+    rivals: tuple[Mention, Mention] | None = None
+    """Two things, where it asks of which there are more; the other way round if it asks of which there are fewer."""
+    wanted: list[Located | Relation] = []
+    """Where that is of which it asks what it is: "what is on the left?"."""
+
+
+def read_question(text: Text, lexicon: Lexicon, memory: Memory) -> Asked:
+    """Read a question; ``memory`` then knows what it is about."""
+    asked = Asked(text, [])
+    memory.asked = None
+    for first, stop in split_sentences(text.low):
+        statement = read_statement(text.low, first, stop, lexicon, memory)
+        asked.statements.append(statement)
+        remember(statement, memory)
+    if not asked.statements:
+        return asked
+    last = asked.statements[-1]
+    words = text.low[last.first : last.stop]
+    asked.closed = text.low[opening(last)] in _CLOSED
+    asked.subject = next((each for each in last.mentions if not each.owner), None)
+    asked.asks_where = any(word.startswith("where") for word in words) or _asks_region(words)
+    asked.how_many = words[:1] == ["count"] or ("number" in words and not asked.closed)
+    asked.how_many |= any(words[k : k + 2] == ["how", "many"] for k in range(len(words)))
+    asked.guess = _is_guess(asked, last, words)
+    asked.restricted = _is_restricted(asked.subject, last)
+    asked.wanted = _wanted(last)
+    if words[0] in ("which", "what"):
+        asked.size = next((SIZES[word] for word in words if word in SIZES), None)
+    if "or" in words and len(last.mentions) == 2:
+        asked.rivals = _rivals(last, words)
+    if asked.subject and (asked.asks_where or asked.how_many or asked.closed):
+        memory.asked = asked.subject.sense
+    return asked
+
+
+def opening(statement: Statement) -> int:
+    """Return the first word of a sentence that carries meaning."""
+    index = statement.first
+    while index < statement.stop - 1 and statement.low[index] in _FILLERS:
+        index += 1
+    return index
+
+
+def remember(statement: Statement, memory: Memory) -> None:
+    """Keep what "it" and "they" of the next sentence may stand for."""
+    named = [each for each in statement.mentions if not each.owner]
+    singles = tuple(each.sense for each in named if each.many is not True and each.sense is not None)
+    severals = tuple(each.sense for each in named if each.many is not False and each.sense is not None)
+    memory.singles = singles or memory.singles
+    memory.severals = severals or memory.severals
+
+
+def _asks_region(words: list[str]) -> bool:
+    """Tell whether a question asks for a place without "where": "which side is it on?"."""
+    return any(words[k] in ("which", "what") and words[k + 1] in _REGIONS for k in range(len(words) - 1))
+
+
+def _is_guess(asked: Asked, last: Statement, words: list[str]) -> bool:
+    """Tell whether a question asks for what might be: "how many people could sit here?"."""
+    modals = [k for k, word in enumerate(words) if word in _GUESSES]
+    if (
+        asked.how_many
+        and asked.subject is not None
+        and modals
+        and _CAN_SEE.isdisjoint(words[modals[0] + 1 : modals[0] + 3])
+    ):
+        return words[modals[0]] != "can" or words[0] == "how"
+    seeks = asked.closed or asked.asks_where or last.located or not SEES.isdisjoint(words) or "why" in words
+    return bool(last.hedges and modals and not seeks)
+
+
+def _is_restricted(subject: Mention | None, question: Statement) -> bool:
+    if subject is not None and (subject.described or subject.colours):
+        return True
+    if question.has_place or len(question.mentions) > 1:
+        return True
+    words = [
+        word
+        for index, word in enumerate(question.low[question.first : question.stop], question.first)
+        if subject is None or not subject.first <= index <= subject.last
+    ]
+    return any(word not in _PLAIN and word not in SIGNS for word in words if word not in ("how", "many", "number"))
+
+
+def _rivals(question: Statement, words: list[str]) -> tuple[Mention, Mention] | None:
+    """Return the things of "are there more cars or buses?"."""
+    one, other = question.mentions
+    if not (one.many and other.many):
+        return None
+    return (one, other) if "more" in words else (other, one) if "fewer" in words else None
+
+
+def _wanted(question: Statement) -> list[Located | Relation]:
+    """Return the places that a question gives for something that it wants to be told."""
+    if question.low[opening(question)] not in ASKS:
+        return []
+    wanted: list[Located | Relation] = []
+    for located in question.located:
+        if located.place.frame == "image" and all(_is_asked(question, index) for index in located.subjects):
+            wanted.append(located)
+    for relation in question.relations:
+        if not question.mentions[relation.thing].part and all(_is_asked(question, k) for k in relation.subjects):
+            wanted.append(relation)
+    return wanted
+
+
+def _is_asked(question: Statement, index: int) -> bool:
+    """Tell whether a mention is what is asked for: "which animal"."""
+    return question.before(question.mentions[index].first) in ASKS

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+from pipeline.finetune.order import Order, of_rank, split
+
+COUNT = 103
+LENGTHS = np.random.default_rng(0).integers(10, 900, COUNT).astype(np.int32)
+PICTURES = np.where(np.arange(COUNT) % 10 == 0, -1, np.arange(COUNT) // 3).astype(np.int32)
+SAMPLES = np.arange(COUNT)
+
+
+def flat(lists: Iterable[list[Any]]) -> list[Any]:
+    return list(chain.from_iterable(lists))
+
+
+FIRST_STEP = [93, 61, 75, 9, 36, 39, 85, 55]
+
+
+def order(samples: Any = SAMPLES, **options: Any) -> Order:
+    return Order(samples, LENGTHS, PICTURES, **({"seed": 1, "batch": 8} | options))
+
+
+FORMS = [{}, {"by_length": True}, {"by_picture": True}, {"by_length": True, "by_picture": True}]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_epoch_has_each_sample_once_and_epochs_differ(form: dict[str, bool]) -> None:
+    made = order(**form)
+    assert made.steps_an_epoch == 13
+    epochs = [[made.step(epoch * 13 + at) for at in range(13)] for epoch in range(2)]
+    for epoch in epochs:
+        assert [len(step) for step in epoch] == [8] * 12 + [7]
+        assert sorted(flat(epoch)) == list(range(COUNT))
+    assert epochs[0] != epochs[1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_step_follows_from_seed_and_number_alone(form: dict[str, bool]) -> None:
+    forwards = [order(**form).step(number) for number in range(30)]
+    one = order(**form)
+    assert [one.step(number) for number in reversed(range(30))] == forwards[::-1]
+    assert [order(**form, seed=2).step(number) for number in range(30)] != forwards
+
+
+def test_the_order_is_the_same_on_every_machine() -> None:
+    assert order().step(0) == FIRST_STEP
+
+
+def test_samples_may_come_several_times() -> None:
+    samples = np.repeat(SAMPLES[:20], np.arange(20) % 3)
+    for form in FORMS:
+        made = order(samples, **form)
+        seen = Counter(flat(made.step(at) for at in range(made.steps_an_epoch)))
+        assert seen == {number: number % 3 for number in range(20) if number % 3}
+
+
+def test_steps_by_length_are_about_equally_long_and_come_in_random_order() -> None:
+    def spread(made: Order) -> float:
+        return float(np.mean([np.ptp(LENGTHS[made.step(at)]) for at in range(12)]))
+
+    made = order(by_length=True)
+    assert spread(made) < 0.25 * spread(order())
+    means = [LENGTHS[made.step(at)].mean() for at in range(12)]
+    assert means != sorted(means)
+
+
+def test_samples_of_a_picture_come_together_and_repetitions_do_not() -> None:
+    def parted(made: Order) -> int:
+        """Return how many pictures come in more than one step."""
+        steps: dict[int, set[int]] = {}
+        for at in range(made.steps_an_epoch):
+            for sample in made.step(at):
+                steps.setdefault(int(PICTURES[sample]), set()).add(at)
+        return sum(len(places) > 1 for picture, places in steps.items() if picture >= 0)
+
+    assert parted(order(by_picture=True)) <= 12  # at the ends of steps
+    assert parted(order()) > 25
+    doubled = order(np.repeat(SAMPLES, 2), by_picture=True)
+    assert sum(len(set(doubled.step(at))) < 8 for at in range(26)) < 13
+
+
+def test_an_empty_order_is_refused() -> None:
+    with pytest.raises(ValueError, match="no samples"):
+        order(SAMPLES[:0])
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 2, 5, 32, 100])
+@pytest.mark.parametrize("micro_batch", [1, 3, 8, 200])
+def test_a_step_is_split_evenly_and_wholly(micro_batch: int, size: int, ranks: int) -> None:
+    samples = np.random.default_rng(size).permutation(COUNT)[:size].tolist()
+    parts = split(samples, LENGTHS, PICTURES, micro_batch=micro_batch, ranks=ranks)
+    sizes = [len(part) for part in parts]
+    assert sorted(flat(parts)) == sorted(samples)
+    assert len(parts) == ranks * -(-size // (ranks * micro_batch))  # no more than must be
+    assert max(sizes) <= micro_batch
+    assert max(sizes) - min(sizes) <= 1
+    own = [of_rank(parts, rank, ranks) for rank in range(ranks)]
+    assert {len(mine) for mine in own} == {len(parts) // ranks}
+    if size >= ranks:
+        assert all(mine[0] for mine in own)
+    assert sizes.count(0) < ranks
+    assert sorted(flat(flat(own))) == sorted(samples)
+
+
+def test_a_split_puts_equally_long_samples_together_the_longest_first() -> None:
+    samples = list(range(64))
+    alone = np.full(COUNT, -1, np.int32)
+
+    def padded(parts: list[list[int]]) -> int:
+        return sum(len(part) * int(LENGTHS[part].max()) for part in parts)
+
+    parts = split(samples, LENGTHS, alone, micro_batch=8)
+    assert padded(parts) < 1.15 * LENGTHS[samples].sum()
+    assert padded([samples[at : at + 8] for at in range(0, 64, 8)]) > 1.5 * LENGTHS[samples].sum()
+    longest = [int(LENGTHS[part].max()) for part in parts]
+    assert longest == sorted(longest, reverse=True)
+
+
+def test_a_split_parts_the_samples_of_hardly_any_picture() -> None:
+    random = np.random.default_rng(0)
+    pictures = np.sort(random.integers(0, 2000, 4000)).astype(np.int32)
+    lengths = random.integers(600, 1000, 4000).astype(np.int32)
+    together = parted = 0
+    for start in range(0, 3968, 128):
+        parts = split(list(range(start, start + 128)), lengths, pictures, micro_batch=8)
+        places: dict[int, list[int]] = {}
+        for place, part in enumerate(parts):
+            for sample in part:
+                places.setdefault(int(pictures[sample]), []).append(place)
+        many = [found for found in places.values() if len(found) > 1]
+        together += sum(len(set(found)) == 1 for found in many)
+        parted += sum(len(set(found)) > 1 for found in many)
+    assert together > 1000
+    assert parted < 0.02 * together
+
+
+def test_a_picture_with_more_samples_than_fit_is_parted_not_lost() -> None:
+    pictures = np.zeros(COUNT, np.int32)
+    assert sorted(flat(split(list(range(9)), LENGTHS, pictures, micro_batch=4))) == list(range(9))

@@ -1,0 +1,122 @@
+"""What two processes of a torchrun do for test_ranks.py; the first writes down what came out."""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.finetune.batches import Batch
+from pipeline.finetune.loop import Interrupted
+from pipeline.finetune.ranks import Ranks, joined_ranks, whole_weights
+from tests.finetune.tiny_training import digest, loader, model, run, samples, step_gradients
+
+PATIENCE_S = 150
+WAYS = {"copies": False, "shards": True}
+
+
+def main(folder: Path) -> None:
+    told: dict[str, Any] = {}
+    with joined_ranks() as ranks:
+        told["ranks"] = ranks.gather(ranks.rank)
+        told["sum"] = ranks.sum([1.0, float(ranks.rank)])
+        told["first"] = ranks.gather(ranks.hear_first(f"from {ranks.rank}"))
+        for way, shard in WAYS.items():
+            for stage in ("align", "instruct"):
+                for lora_rank in (0, 2) if stage == "instruct" else (0,):
+                    one_step(folder, ranks, f"{way}-{stage}-{lora_rank}", shard, stage, lora_rank)
+            told[way] = runs(folder, ranks, way, shard)
+        if ranks.is_first:
+            (folder / "told.json").write_text(json.dumps(told))
+
+
+def one_step(folder: Path, ranks: Ranks, name: str, shard: bool, stage: Any, lora_rank: int) -> None:
+    """Write the gradients of a step of 32, and of one of 3 in which a rank has one sample, of text, and then none."""
+    for batch, micro_batch in ((32, 8), (3, 1)):
+        joined = model(folder / "bases", stage, dtype=torch.float64, lora_rank=lora_rank)
+        found = step_gradients(joined, samples(), micro_batch=micro_batch, batch=batch, ranks=ranks, shard=shard)
+        if ranks.is_first:
+            torch.save(found, folder / f"{name}-{batch}.pt")
+
+
+def runs(folder: Path, ranks: Ranks, way: str, shard: bool) -> dict[str, Any]:
+    """Run to the end; run until somebody stops one process, then to a fault, then to the end; and short of memory."""
+    told = {}
+    whole = model(folder / "bases", dropout=0.2)
+    trained = run(whole, samples(held_out=5), folder / f"{way}-whole", ranks=ranks, shard=shard)
+    told["held out"] = trained.held_out_loss
+    told["whole"] = digest(whole)
+    weights = whole_weights(whole, ranks)
+    told["pieces"] = (weights is None) == (not ranks.is_first) and len(ranks.gather(1)) == 2
+    if weights is not None:
+        torch.save(weights, folder / f"{way}-weights.pt")
+    cut = model(folder / "bases", dropout=0.2)
+    try:
+        run(cut, samples(held_out=5), folder / f"{way}-cut", ranks=ranks, shard=shard, load=interrupting(cut, ranks))
+    except Interrupted as error:
+        told["interrupted"] = ranks.gather(str(error))
+    cut = model(folder / "bases", dropout=0.2)
+    try:
+        run(cut, samples(held_out=5), folder / f"{way}-cut", ranks=ranks, shard=shard, load=failing(cut))
+    except LookupError:
+        told["cut"] = digest(cut)
+    again = model(folder / "bases", dropout=0.2)
+    run(again, samples(held_out=5), folder / f"{way}-cut", ranks=ranks, shard=shard)
+    told["again"] = digest(again)
+    if not shard:
+        told["halved"] = halved(folder, ranks)
+    return told
+
+
+def interrupting(joined: Any, ranks: Ranks) -> Any:
+    """Return what makes batches, and sends Ctrl-C to the second process alone with its first."""
+    load = loader(joined, samples(held_out=5))
+
+    def interrupted(chosen: Sequence[int]) -> Batch:
+        if ranks.rank == 1 and not signals:
+            signals.append(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+        return load(chosen)
+
+    signals: list[int] = []
+    return interrupted
+
+
+def failing(joined: Any) -> Any:
+    """Return what makes batches until the fourth step begins, in both processes."""
+    prepared = samples(held_out=5)
+    load, made = loader(joined, prepared), 0
+
+    def counted(chosen: Sequence[int]) -> Batch:
+        nonlocal made
+        made += not prepared.held_out[list(chosen)].any()
+        if made > 3:  # each step has one micro-batch a process
+            raise LookupError
+        return load(chosen)
+
+    return counted
+
+
+def halved(folder: Path, ranks: Ranks) -> str:
+    """Run out of memory in the second process alone."""
+    joined = model(folder / "bases", dtype=torch.float64)
+
+    def hook(module: Any, arguments: Any, named: dict[str, Any]) -> None:
+        if ranks.rank == 1 and len(named["inputs_embeds"]) > 2:
+            raise torch.OutOfMemoryError("none left")
+
+    joined.model.model.language_model.register_forward_pre_hook(hook, with_kwargs=True)
+    run(joined, samples(), folder / "halved", ranks=ranks, dtype=torch.float64)
+    return digest(joined)
+
+
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later(PATIENCE_S, exit=True)  # where one hangs, both do
+    main(Path(sys.argv[1]))
