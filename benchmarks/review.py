@@ -68,8 +68,12 @@ def main() -> None:
     every = [one for what, taken in times.items() if what != "image" for one in taken]
     rows.append(["all but images", *_figures(every)])
     rig.table(["answer", "how many", "median", "95 % under", "slowest"], rows)
-    print(f"first page {first_s:.2f} s after the process began; {resident:.0f} MB resident at the end, {peak:.0f} at most")
-    print(f"bar: 95 % under {BAR_MS} ms, first page in {BAR_FIRST_S:.0f} s, under {BAR_MB} MB; load now {os.getloadavg()[0]:.1f}")
+    print(
+        f"first page {first_s:.2f} s after the process began; {resident:.0f} MB resident at the end, {peak:.0f} at most"
+    )
+    print(
+        f"bar: 95 % under {BAR_MS} ms, first page in {BAR_FIRST_S:.0f} s, under {BAR_MB} MB; load now {os.getloadavg()[0]:.1f}"
+    )
 
 
 def measure(file: Path, rounds: int) -> tuple[float, dict[str, list[float]], float, float]:

@@ -113,10 +113,11 @@ def is_running(process: subprocess.Popen[str]) -> bool:
 
 
 def generate(model: Model, annotations: Path, out: Path, *flags: str, concurrency: int = 256) -> list[str]:
-    """Return the command line of a run."""
+    """Return the command line of a run that does not hold samples against their scenes: that is another room's time."""
     return [
         sys.executable, "-m", "pipeline", "generate", "--annotations", str(annotations), "--out", str(out),
-        "--model", "model", "--base-url", model.base_url, "--concurrency", str(concurrency), *flags,
+        "--model", "model", "--base-url", model.base_url, "--concurrency", str(concurrency),
+        "--on-contradiction", "off", *flags,
     ]  # fmt: skip
 
 

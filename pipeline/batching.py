@@ -77,9 +77,7 @@ async def run_in_batches(
 class _Missing:
     """The questions of a plan that the journal has no reply to, and the money that they may cost."""
 
-    def __init__(
-        self, client: Client, journal: Journal, budget: Budget, plan: Sequence[Planned], maker: Maker
-    ) -> None:
+    def __init__(self, client: Client, journal: Journal, budget: Budget, plan: Sequence[Planned], maker: Maker) -> None:
         self._client = client
         self._budget = budget
         self._plan = plan

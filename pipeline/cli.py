@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import importlib.util
 import inspect
 import io
 import logging
@@ -21,7 +22,15 @@ from pipeline.errors import Interrupted, PipelineError
 from pipeline.llm.faults import Faults
 from pipeline.progress import printable
 from pipeline.records import Record
-from pipeline.settings import CheckSettings, GenerateSettings, PreviewSettings, ScenesSettings, ShowSettings
+from pipeline.settings import (
+    ChatSettings,
+    CheckSettings,
+    FinetuneSettings,
+    GenerateSettings,
+    PreviewSettings,
+    ScenesSettings,
+    ShowSettings,
+)
 
 INTERRUPTED = 130  # what a shell reports for a process ended by Ctrl-C
 
@@ -115,6 +124,34 @@ def check(
 
 
 @app.command(sort_key=5)
+def finetune(*, settings: Annotated[FinetuneSettings, Parameter(name="*")] = FinetuneSettings()) -> int:  # noqa: B008
+    """Train a LLaVA-style model on samples, into a plain checkpoint"""
+    _need("torch", "finetune")
+    from pipeline.finetune.command import finetune as run
+
+    run(settings, _notices())
+    return 0
+
+
+@app.command(sort_key=6)
+def chat(
+    checkpoint: Annotated[str, Parameter(help="Folder or hub name of a LLaVA-style checkpoint")],
+    image: Annotated[Path, Parameter(help="Image file")],
+    question: Annotated[str, Parameter(help="What to ask about it")],
+    *,
+    settings: Annotated[ChatSettings, Parameter(name="*")] = ChatSettings(),  # noqa: B008
+) -> int:
+    """Ask a checkpoint about an image"""
+    _need("torch", "finetune")
+    from pipeline.finetune.chat import chat as run
+
+    for piece in run(checkpoint, image, question, settings):
+        print(piece, end="", flush=True)
+    print()
+    return 0
+
+
+@app.command(sort_key=7)
 def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesSettings()) -> int:  # noqa: B008
     """Draw scenes with COCO-format captions and boxes whose truth is known"""
     from pipeline.annotations.rendered import draw_scenes
@@ -127,7 +164,7 @@ def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesS
     return 0
 
 
-@app.command(sort_key=6)
+@app.command(sort_key=8)
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
@@ -192,6 +229,16 @@ def _below_fields(node: ast.ClassDef) -> dict[str, str]:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 told[name] = inspect.cleandoc(text)
     return told
+
+
+def _need(module: str, extra: str) -> None:
+    """Refuse a command whose libraries are not installed.
+
+    Raises:
+        PipelineError: They are not.
+    """
+    if importlib.util.find_spec(module) is None:
+        raise PipelineError(f"{module} is not installed; pip install -e '.[{extra}]'")
 
 
 def _notices() -> Callable[[str], None]:

@@ -51,6 +51,27 @@ def read_counts(text: str) -> dict[str, int]:
     return counts
 
 
+def read_weights(text: str) -> dict[str, float]:
+    """Read ``conversation,detailed_description=0.05`` as weights by name; a name alone weighs 1.
+
+    Raises:
+        ValueError: A weight is no number above 0 and at most 1000, or a name comes twice.
+    """
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, weight = (word.strip() for word in part.partition("="))
+        try:
+            number = float(weight) if equals else 1.0
+        except ValueError:
+            number = 0.0
+        if not name or not 0 < number <= 1000:
+            raise ValueError(f"{part.strip()!r} is not KIND or KIND=WEIGHT with a weight above 0")
+        if name in weights:
+            raise ValueError(f"{name!r} comes twice")
+        weights[name] = number
+    return weights
+
+
 def read_parts(text: str) -> dict[str, tuple[ContextPart, ...]]:
     """Read ``conversation=captions,complex_reasoning=captions+boxes`` as context parts by kind.
 
@@ -254,8 +275,8 @@ class FinetuneSettings(Record):
 
     data: Annotated[tuple[str, ...], _READ] = ()
     """Run folder, or LLaVA-format or messages file, DATA or DATA:WEIGHT; may be repeated to mix."""
-    kinds: Annotated[str | None, _checked(read_counts), _READ] = None
-    """Only these kinds, such as conversation,complex_reasoning. (default: all)"""
+    kinds: Annotated[str | None, _checked(read_weights), _READ] = None
+    """Only these kinds, with weights if wanted, such as conversation,detailed_description=0.05. (default: all)"""
     images: Annotated[Path | None, _READ] = None
     """Folder with the image files, for data that names them and does not hold them."""
     held_out: Annotated[float, _READ] = Field(default=0.02, ge=0, lt=1)
@@ -304,6 +325,8 @@ class FinetuneSettings(Record):
     """Causal language model, a folder or hub name. (default: the recipe's)"""
     projector: Annotated[Literal["linear", "mlp2x_gelu", "transformer"] | None, _BASE] = None
     """What joins the two. (default: the recipe's)"""
+    projector_from: Annotated[Path | None, _BASE] = None
+    """Folder of a run of --stage align, whose projector to begin with; refused where it was made for another model."""
     demo: Annotated[bool, _BASE] = False
     """Draw scenes, write samples, train a tiny model that learns to see, and show it; needs nothing."""
     dry_run: Annotated[bool, _OUTPUT] = False

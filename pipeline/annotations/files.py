@@ -157,10 +157,9 @@ def _read(
 def _read_in_chunks(
     source: BinaryIO, path: Path, row: type[Row], fast: Mapping[str, list[Decode]], converters: tolerant.Converters
 ) -> AnnotationFile[Row]:
-    decoders: dict[str, list[Decode]] = {
-        key: [*fast[key], partial(tolerant.read_rows, key=key, convert=convert, path=path)]
-        for key, convert in converters.items()
-    }
+    decoders: dict[str, list[Decode]] = {}
+    for name, convert in converters.items():
+        decoders[name] = [*fast[name], partial(tolerant.read_rows, key=name, convert=convert, path=path)]
     file = AnnotationFile(path, row)
     for key, rows in read_chunks(source, decoders, tolerant.NEEDED):
         file.take(key, rows)

@@ -12,11 +12,12 @@ For 7B with ViT-L/14 at 336 pixels and samples of 576 + 250 tokens: 22 TFLOP a s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedConfig
 
 from pipeline.finetune.forward import CHUNK
 from pipeline.finetune.model import Joined
@@ -52,7 +53,6 @@ class Flops:
 def count_flops(joined: Joined) -> Flops:
     """Return what the model costs, frozen parts as such."""
     model, text = joined.model, joined.model.config.text_config
-    linear = [module for module in model.model.language_model.modules() if isinstance(module, nn.Linear)]
     vision = model.config.vision_config
     used = model.config.vision_feature_layer % (vision.num_hidden_layers + 1)
     states = (vision.image_size // vision.patch_size) ** 2 + 1
@@ -61,13 +61,20 @@ def count_flops(joined: Joined) -> Flops:
         tower.embeddings.patch_embedding.parameters()
     )
     attended = 4 * vision.hidden_size * used * states**2
-    heads = text.num_attention_heads * getattr(text, "head_dim", text.hidden_size // text.num_attention_heads)
+    attention = text.num_attention_heads * _head_width(text)
     return Flops(
-        token=sum(_times(module.weight) * module.weight.numel() for module in linear),
-        pair=3 * 4.0 * heads * text.num_hidden_layers,
+        token=sum(_times(weight) * weight.numel() for weight in _multiplied(model.model.language_model)),
+        pair=3 * 4.0 * attention * text.num_hidden_layers,
         supervised=_times(model.lm_head.weight) * model.lm_head.weight.numel(),
         image=2.0 * seen * states + attended + 6.0 * _matrices(model.model.multi_modal_projector.parameters()) * states,
     )
+
+
+def _multiplied(module: nn.Module) -> Iterator[Tensor]:
+    """Yield the matrices that each token is multiplied with: all but the tables that it is looked up in."""
+    for part in module.modules():
+        if not isinstance(part, nn.Embedding):
+            yield from (weight for weight in part.parameters(recurse=False) if weight.ndim > 1)
 
 
 def _times(weight: Tensor) -> float:
@@ -84,10 +91,9 @@ def measured_rate(device: torch.device, dtype: torch.dtype) -> float:
     Takes half a second of a GPU or less. No table of devices could know of its power limit.
     """
     side = 8192 if device.type == "cuda" else 512
-    numbers = (
-        torch.linspace(-1, 1, side * side, device=device).to(dtype).view(side, side)
-    )  # no zeros: those are quicker
-    left, right = numbers, numbers.sin()
+    # Not zeros, with which a GPU needs less power and is quicker; and no draw from the run's random state.
+    left = torch.linspace(-1, 1, side * side, device=device).to(dtype).view(side, side)
+    right = left.sin()
     best = float("inf")
     for _ in range(5):
         start = _now(device)
@@ -159,16 +165,18 @@ def _kept_a_token(joined: Joined, size: int) -> int:
     and the perceptron its two halves and the activation of one. Where they learn, linear layers keep their inputs, each
     its own cast copy, and norms what they scale. Low-rank pairs keep their input, and a byte for what was dropped.
     """
-    text, layers = joined.model.config.text_config, joined.model.model.language_model.layers
-    width, inner = text.hidden_size, text.intermediate_size
-    head = getattr(text, "head_dim", None) or width // text.num_attention_heads
-    queries, keys = text.num_attention_heads * head, text.num_key_value_heads * head
-    attention = 2 * (2 * queries + 2 * keys) + 4 * text.num_attention_heads
-    pairs = [module for name, module in layers[0].named_modules() if name.endswith("lora_A.default")]
-    if not pairs and layers[0].mlp.down_proj.weight.requires_grad:
-        kept = attention + 2 * (4 + 2) * width + 2 * 5 * width + 8 * inner
-    else:
-        kept = (
-            attention + 2 * 4 * width + 6 * inner + sum(3 * pair.in_features + 2 * pair.out_features for pair in pairs)
-        )
-    return kept * size // 2
+    text, language = joined.model.config.text_config, joined.model.model.language_model
+    width, heads = text.hidden_size, text.num_attention_heads
+    inner = getattr(text, "intermediate_size", None) or 4 * width
+    queries = heads * _head_width(text)
+    keys = (getattr(text, "num_key_value_heads", None) or heads) * _head_width(text)
+    attention = 4 * queries + 4 * keys + 4 * heads
+    pairs = [module for name, module in language.named_modules() if name.endswith("lora_A.default")]
+    if not pairs and any(weight.requires_grad for weight in language.parameters()):
+        return (attention + 2 * (4 + 2) * width + 2 * 5 * width + 8 * inner) * size // 2
+    inputs = sum(3 * pair.in_features + 2 * pair.out_features for pair in pairs) // text.num_hidden_layers
+    return (attention + 2 * 4 * width + 6 * inner + inputs) * size // 2
+
+
+def _head_width(text: PreTrainedConfig) -> int:
+    return getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads

@@ -58,7 +58,8 @@ class Encoder:
             return row
         if not row.times:
             return None
-        kept = _cut(row.messages, self.max_tokens * CHARACTERS_A_TOKEN)
+        most = self.max_tokens * CHARACTERS_A_TOKEN
+        kept = _cut(row.messages, most)
         cut = row.messages[len(kept) :]
         try:
             fitted = fit(
@@ -68,8 +69,14 @@ class Encoder:
                 max_tokens=self.max_tokens,
                 image_tokens=self.image_tokens,
             )
+        except NothingToLearn as error:
+            if cut:
+                detail = f"the first turn takes more than {most:,} characters, and {self.max_tokens:,} tokens fit"
+                return Rejected(row.id, row.source, "too long for one turn", detail)
+            return Rejected(row.id, row.source, "nothing to learn", str(error))
         except Unusable as error:
-            return Rejected(row.id, row.source, _reason(error, is_cut=bool(cut)), str(error))
+            reason = "too long for one turn" if isinstance(error, TooLong) else "no conversation"
+            return Rejected(row.id, row.source, reason, str(error))
         learnt = np.array(fitted.labels, np.int32) != IGNORE
         if not learnt[1:].any():  # the first token is predicted by none
             return Rejected(row.id, row.source, "nothing to learn", "no token of it counts in the loss")
@@ -101,12 +108,6 @@ class Encoder:
             except BrokenPicture as error:
                 self._faults[picture] = str(error)
         return self._faults[picture]
-
-
-def _reason(error: Unusable, *, is_cut: bool) -> str:
-    if isinstance(error, TooLong) or (isinstance(error, NothingToLearn) and is_cut):
-        return "too long for one turn"
-    return "nothing to learn" if isinstance(error, NothingToLearn) else "no conversation"
 
 
 def _coin(seed: int, name: str) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from pipeline.errors import RunStopped
+from pipeline.errors import Interrupted, RunStopped
 from pipeline.finetune.batches import Batch
 from pipeline.finetune.model import Joined, parameter_groups
 from pipeline.finetune.order import Order
@@ -36,6 +36,7 @@ from pipeline.finetune.watching import (
     seed_all,
     set_random_states,
     stopping_on_interrupt,
+    worst_first,
     write_suspects,
 )
 
@@ -43,10 +44,6 @@ SUSPECTS = "suspects.json"
 MOST_CHECKED = 1024
 """Held-out samples that a look at the validation loss takes at most: 3 % of the time of 100 steps of 128."""
 WORST = 3  # suspects that the last line names
-
-
-class Interrupted(RunStopped):
-    """The person pressed Ctrl-C, or the machine is being taken away; the state is kept."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Plan:
     def told(self) -> dict[str, str]:
         """Return what changes the result, by flag: a run carries on with the same only."""
         names = ("steps", "lr", "projector_lr", "warmup", "weight_decay", "clip", "dtype", "seed")
-        return {f"--{name.replace('_', '-')}": str(getattr(self, name)) for name in names}
+        return {f"--{name.replace('_', '-')}": str(getattr(self, name)).removeprefix("torch.") for name in names}
 
 
 @dataclass(frozen=True)
@@ -278,11 +275,13 @@ class _Training:
             for names, loss, supervised in self._passes.losses(self._order.step(self._done), 1)
             for name in names
         ]
-        everyone = [one for losses in self._ranks.gather(own) for one in losses]
+        suspects = worst_first([one for losses in self._ranks.gather(own) for one in losses])
         path = self._folder / SUSPECTS
-        worst = write_suspects(path, self._done + 1, why, everyone)[:WORST] if self._ranks.is_first else []
+        if self._ranks.is_first:
+            write_suspects(path, self._done + 1, why, suspects)
+        named = ", ".join(name for name, _ in suspects[:WORST])
         raise RunStopped(
-            f"step {self._done + 1:,}: {why}; its samples, the worst first ({', '.join(worst)}, …), are in {path}: "
+            f"step {self._done + 1:,}: {why}; its samples, the worst first ({named}, …), are in {path}: "
             f"take out what is wrong, or lower --lr, and pass another --out"
         )
 

@@ -130,8 +130,6 @@ def _quick(image_processor: Any) -> _Quick | None:
     side = size.get("shortest_edge")
     if not {"height", "width"} <= set(crop) or (side is None and crop != size) or "longest_edge" in size:
         return None
-    if side is not None and side < max(crop["height"], crop["width"]):
-        return None  # what the crop lacks would be filled with black
     mean, std = (np.array(told[name], dtype=np.float32).reshape(3, 1) for name in ("image_mean", "image_std"))
     values = (np.arange(256, dtype=np.float64) * told["rescale_factor"]).astype(np.float32)
     background = tuple(int(part * 255) for part in told["image_mean"]) if told.get("do_pad") else None

@@ -113,8 +113,10 @@ def spread(joined: Joined, ranks: Ranks, dtype: torch.dtype, *, shard: bool) -> 
     mesh = init_device_mesh(ranks.device.type, (ranks.count,))
     narrow = MixedPrecisionPolicy(dtype, torch.float32, cast_forward_inputs=False)
     policy = narrow if dtype == torch.bfloat16 else MixedPrecisionPolicy(cast_forward_inputs=False)
-    for layer in model.model.language_model.layers:
-        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    language = model.model.language_model
+    for layer in language.modules():
+        if type(layer).__name__ in (language._no_split_modules or ()):  # what transformers calls a layer
+            fully_shard(layer, mesh=mesh, mp_policy=policy)
     # The vision model stays whole: a process without images in a micro-batch does not go through its layers.
     vision = set(model.model.vision_tower.to(ranks.device).parameters())
     # Else what no layer has would stay in one piece after a pass without gradients.

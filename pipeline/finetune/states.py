@@ -81,7 +81,7 @@ class States:
             PipelineError: There are states, and none is good; or the good one is of a run on other data or with other
                 settings, the first of which is named.
         """
-        for beside in self._folder.glob(".*"):  # of a run that was killed while it wrote
+        for beside in self._folder.glob(".step-*"):  # of a run that was killed while it wrote
             shutil.rmtree(beside)
         folders = sorted(self._all(), reverse=True)
         for folder in folders:

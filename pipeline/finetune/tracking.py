@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, RunStopped
 from pipeline.progress import PLAIN_EVERY_S, printable
 
 METRICS = "metrics.jsonl"
@@ -117,7 +117,11 @@ class Tracker:
             self._bar.start()
 
     def step(self, step: Step) -> None:
-        """Tell of a step."""
+        """Tell of a step.
+
+        Raises:
+            RunStopped: The disk is full, or the like.
+        """
         self._recent.append(step)
         self._log(_figures([step], self._rate) | {"gradient_norm": step.gradient_norm, "lr": step.lr}, step.number)
         now = time.monotonic()
@@ -210,10 +214,15 @@ def _moving_line() -> Progress:
 
 
 def _to_file(path: Path) -> tuple[Log, Callable[[], None]]:
-    file = path.open("a", encoding="utf-8", buffering=1)  # a line is on its way once it is written
+    file = path.open("ab", buffering=0)  # a line is on its way once it is written
 
     def log(figures: Mapping[str, float], step: int) -> None:
-        file.write(json.dumps({"step": step, **figures}) + "\n")
+        try:
+            file.write(json.dumps({"step": step, **figures}).encode() + b"\n")
+        except OSError as error:
+            raise RunStopped(
+                f"cannot write {path}: {error.strerror}; the last state is kept, make room and run again"
+            ) from error
 
     return log, file.close
 

@@ -49,22 +49,23 @@ class Watch:
         return LEAP * median(self.recent) + ABOVE if self.recent else math.inf
 
 
-def write_suspects(path: Path, step: int, why: str, losses: Sequence[tuple[str, float]]) -> list[str]:
-    """Write the samples of a step with the loss of each, the worst first, and return their ids in that order.
+def worst_first(losses: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Return ids of samples and their losses, each id once, the highest loss first, and before it what is no number."""
+    return sorted(dict(losses).items(), key=lambda one: -one[1] if math.isfinite(one[1]) else -math.inf)
 
-    A loss that is no number is the worst, and is written as text.
+
+def write_suspects(path: Path, step: int, why: str, suspects: Sequence[tuple[str, float]]) -> None:
+    """Write the samples of a step as JSON; a loss that is no number is written as text.
 
     Args:
-        path: Of the JSON file.
+        path: Of the file.
         step: From 1.
         why: Of :meth:`Watch.fault`.
-        losses: Id and mean loss of each sample, from the weights before the step.
+        suspects: Id and mean loss of each sample, from the weights before the step.
     """
-    ranked = sorted(dict(losses).items(), key=lambda one: -one[1] if math.isfinite(one[1]) else -math.inf)
-    samples = [{"id": name, "loss": loss if math.isfinite(loss) else str(loss)} for name, loss in ranked]
+    samples = [{"id": name, "loss": loss if math.isfinite(loss) else str(loss)} for name, loss in suspects]
     told = {"step": step, "why": why, "samples": samples}
     path.write_text(json.dumps(told, indent=2, ensure_ascii=False), encoding="utf-8")
-    return [name for name, _ in ranked]
 
 
 def seed_all(seed: int, rank: int) -> None:

@@ -18,7 +18,10 @@ _RID = word_set("free empty devoid bare clear")
 """Words that deny a thing with "of": the street is empty of cars."""
 _TRACES = word_set("sign signs trace traces evidence hint glimpse")
 _NOT_THERE = word_set("isn't aren't wasn't weren't")
+_NOT_SEEN = word_set("can't cannot")
 _GONE = word_set("absent missing nowhere")
+_CLAIMS = BE | _NOT_THERE | _NOT_SEEN | _GONE | {"can", "could"}
+"""Words that may begin such a denial behind a name: "is nowhere to be seen"."""
 _SEEN = word_set("visible present seen found shown there here anywhere spotted")
 _ENDS = SIGNS | word_set("though although so because while")
 _SKIPPED = _SEEN | word_set(
@@ -26,6 +29,7 @@ _SKIPPED = _SEEN | word_set(
     "appears out made put set laid evident evidence far yet today that i you we one see make absent missing nowhere not it's "
     "they're isn't aren't wasn't weren't can't cannot simply"
 )
+_COME = word_set("been come turned arrived made shown appeared not")
 _PREPOSITIONS = word_set("on at in by near under beside around among next from within")
 _BESIDE = word_set("around at by near beside next")
 _SCENES = IMAGES | VENUES
@@ -90,11 +94,12 @@ def judge_absence_at(sense: Sense, scope: Scope, there: Range, evidence: Evidenc
 
 def denials(statement: Statement) -> set[int]:
     """Return the places of the mentions that are said to be absent."""
-    denied: set[int] = set()
-    for index, mention in enumerate(statement.mentions):
-        if _is_denied(statement, index, mention, denied):
-            denied.add(index)
-    return denied
+    if statement.denied is None:
+        statement.denied = set()
+        for index, mention in enumerate(statement.mentions):
+            if _is_denied(statement, index, mention, statement.denied):
+                statement.denied.add(index)
+    return statement.denied
 
 
 def _is_denied(statement: Statement, index: int, mention: Mention, denied: set[int]) -> bool:
@@ -133,12 +138,11 @@ def _is_of_being(statement: Statement, mention: Mention) -> bool:
 def _is_gone(statement: Statement, mention: Mention) -> bool:
     """Tell whether a mention is followed by words that deny it: "is nowhere to be seen", "cannot be seen"."""
     low, index = statement.low, mention.last + 1
-    if mention.counted or mention.owner or mention.part or (mention.pronoun and mention.like >= 0):
+    is_claim = index < statement.stop and (low[index] in _CLAIMS or low[index - 1].endswith(("'s", "'re")))
+    if not is_claim or mention.counted or mention.owner or mention.part or (mention.pronoun and mention.like >= 0):
         return False
     words = low[index : min(index + 4, statement.stop)]
-    if not words:
-        return False
-    if words[0] in ("can't", "cannot") or words[:2] in (["can", "not"], ["could", "not"]):
+    if words[0] in _NOT_SEEN or words[:2] in (["can", "not"], ["could", "not"]):
         return "be" in words and not _SEEN.isdisjoint(words)
     if words[0] in _NOT_THERE or (words[0] in BE and words[1:2] == ["not"]):
         rest = words[1:] if words[0] in _NOT_THERE else words[2:]
@@ -148,7 +152,7 @@ def _is_gone(statement: Statement, mention: Mention) -> bool:
     elif not low[mention.last].endswith(("'s", "'re")):
         return False
     after = words[1] if len(words) > 1 else "."
-    return bool(words) and words[0] in _GONE and (after in SIGNS or after in ("to", "from", "here", "altogether"))
+    return bool(words) and words[0] in _GONE and (after in SIGNS or after in ("to", "in", "from", "here", "altogether"))
 
 
 def _denies(statement: Statement, position: int, mention: Mention) -> bool:
@@ -192,6 +196,8 @@ def scope(statement: Statement, index: int, mention: Mention | None) -> Scope:
             if found is not None:
                 return found
             index += 1
+        elif word in ("have", "has") and low[index + 1] not in _COME:
+            return Scope(whole=False)
         elif word in _SKIPPED:
             index += 1
         else:

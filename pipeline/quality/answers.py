@@ -33,9 +33,10 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
         statements.append(statement)
         judge.mentions += statement.mentions
         if asked.restricted:
-            _restrict(statement)
+            statement.narrowed, statement.at = True, asked.at
         if not order:
-            statement.guess = asked.guess
+            statement.guess |= asked.guess
+            statement.imagined = asked.imagined and not _is_told(text.low, first, stop)
             statement.partial = bool(asked.statements) and asked.statements[-1].has_place
             if asked.closed:
                 judge_agreement(asked, first, judge)
@@ -46,11 +47,13 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
         judge.statement(statement)
 
 
-def _restrict(statement: Statement) -> None:
-    """Let "none" and "nobody" be about those that were asked for, and not about all."""
-    statement.nobody = [word for word in statement.nobody if statement.low[word + 1 : word + 2] not in (["."], [","])]
-    for mention in statement.mentions:
-        mention.part |= mention.pronoun and mention.article == "no"
+def _is_told(low: list[str], first: int, stop: int) -> bool:
+    """Tell whether a sentence says what there is, although its question asks what might be: "it is a room with ..."."""
+    return (
+        low[first] in ("it's", "this")
+        or low[first : first + 2] == ["it", "is"]
+        or not THERE.isdisjoint(low[first:stop])
+    )
 
 
 def _complete(asked: Asked, statement: Statement) -> None:
@@ -107,7 +110,7 @@ def _complete_count(asked: Asked, subject: Mention, statement: Statement) -> Non
             mention.sense = subject.sense  # "How many surfboards?" "Two boards."
         mention.answers = True
         mention.part &= not mention.pronoun
-        mention.exact |= not (asked.restricted or mention.described or mention.part or mention.article == "the")
+        mention.total = not (asked.restricted or mention.described or mention.part or mention.article == "the")
         return
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.quality.lexicon import Sense
+from pipeline.quality.mentions import Mention
 from pipeline.quality.places import Place
 from pipeline.quality.pronouns import ADJECTIVES, NOUNLESS, Memory, is_nounless
 from pipeline.quality.statements import BREAKS, Located, Relation, Side, Statement
@@ -38,7 +39,9 @@ _TRANSPARENT = IMAGES | word_set(
 _LEAD_INS = word_set(
     "and but or while whereas with also then plus where because that yet so finally though although as for nor"
 )
-_ADVERBS = word_set("just over down up here further far somewhere")
+_ADVERBS = word_set(
+    "just over down up here further far somewhere slightly somewhat little bit way mostly plumb smack tucked right a"
+)
 _POINTERS = FUNCTION | VERBS | SEES | THERE | BE | frozenset(",")
 """Words between a place at the head of a clause and what is there, less those below."""
 _NO_POINTERS = word_set(
@@ -54,18 +57,19 @@ _FARTHER = word_set("to toward towards from opposite like past and or for about"
 _EYES = ("look", "star", "gaz", "point", "glanc", "aim", "wav")
 _SIDES: dict[str, Side] = {
     "above": "above", "below": "below", "beneath": "below", "underneath": "below", "under": "below", "beside": "near",
-    "alongside": "near", "near": "near", "atop": "on", "on": "on",
+    "alongside": "near", "near": "near", "atop": "on", "on": "on", "between": "between",
 }  # fmt: skip
 _OBJECTS = word_set("it him her them")
 _CLOSELY = word_set("directly right just immediately closely located positioned")
-_READER = word_set("can do you we i located standing sitting hanging stands sits hangs")
 _BY = word_set("close right standing sitting parked")
 
 
 def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     """Return a place with what is said to be there."""
     low, mentions = found.low, found.mentions
-    ahead = next((k for k, each in enumerate(mentions) if each.first > place.last), None)
+    ahead = next(
+        (k for k, each in enumerate(mentions) if each.first > place.last and not _is_object_of(low, each)), None
+    )
     if ahead is not None and _is_fronted(found, place, ahead, places):
         return Located(place, (ahead,))
     earlier = [k for k, each in enumerate(mentions) if each.last < place.first and not each.owner]
@@ -88,6 +92,11 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
         if not mentions[k].owner:
             subjects.append(k)
     return Located(place, tuple(subjects), gap == "clear")
+
+
+def _is_object_of(low: list[str], mention: Mention) -> bool:
+    """Tell whether a word such as "them" goes with a preposition: "behind them"."""
+    return mention.pronoun and low[mention.first] in _OBJECTS and low[mention.first - 1] in FUNCTION
 
 
 def _is_parted(low: list[str], start: int, stop: int) -> bool:
@@ -195,14 +204,22 @@ def read_relations(found: Statement, memory: Memory) -> None:
         if start > found.first and _is_of_unknown(found, start - 1):
             continue  # "a picture of the beer on the table" is about the beer
         subjects = _subjects(found, k, start)
-        if subjects or start == found.first or _asks_what(found, start):
-            found.relations.append(Relation(side, start, index, (mention.sense,), k, subjects))
+        if subjects or not k or start == found.first:
+            others = (mention.sense,)
+            if side == "between" and not mention.many:
+                other = found.mentions[k + 1] if k + 1 < len(found.mentions) else None
+                if other is None or other.sense is None or other.many or found.low[mention.last + 1] != "and":
+                    continue
+                others = (mention.sense, other.sense)
+            found.relations.append(Relation(side, start, index, others, k, subjects))
     _read_relations_to_it(found, memory)
 
 
 def _read_relations_to_it(found: Statement, memory: Memory) -> None:
     """Find "above it" and "next to her", which stand for something named before."""
     low = found.low
+    if _OBJECTS.isdisjoint(low[found.first : found.stop]):
+        return
     for index in range(found.first + 1, found.stop):
         if low[index] not in _OBJECTS or not is_nounless(low, index + 1, found.stop):
             continue
@@ -233,12 +250,6 @@ def _side_before(found: Statement, index: int) -> tuple[Side | None, int]:
     return side, start
 
 
-def _asks_what(found: Statement, start: int) -> bool:
-    """Tell whether a question wants to be told what is beside a thing: "what is above the sink?"."""
-    words = found.low[found.first : start]
-    return words[0] in ASKS and all(word in ASKS or word in BE or word in SEES or word in _READER for word in words)
-
-
 def _is_of_unknown(found: Statement, word: int) -> bool:
     """Tell whether a word ends the name of something that the lexicon does not know."""
     low = found.low
@@ -265,7 +276,8 @@ def add_side(found: Statement, place: Place, memory: Memory) -> None:
     side: Side = "left" if place.across == "left" else "right"
     thing = next((k for k, each in enumerate(mentions) if each.first == place.thing), None)
     if thing is None or mentions[thing].pronoun:
-        if low[place.thing] not in _OBJECTS or (thing is None and not is_nounless(low, place.thing + 1, found.stop)):
+        is_it = low[place.thing] in _OBJECTS and (thing is not None or is_nounless(low, place.thing + 1, found.stop))
+        if not is_it and low[place.thing] != "its":
             return
         subjects = _subjects(found, sum(each.last < place.first for each in mentions), place.first)
         others = _others(found, place.thing, place.first, subjects, memory)
@@ -280,7 +292,7 @@ def add_side(found: Statement, place: Place, memory: Memory) -> None:
         subjects = (thing + 1,)
     else:
         subjects = _subjects(found, thing, place.first)
-    if subjects or place.first == found.first or _asks_what(found, place.first):
+    if subjects or not thing or place.first == found.first:
         found.relations.append(Relation(side, place.first, place.thing - 1, (sense,), thing, subjects))
 
 

@@ -18,6 +18,7 @@ _FAR_LARGER = 2.5  # and from which it does so even if the one is nearer than th
 _PICTURED = word_set("image picture photo frame looks look appears seems")
 """Words that say that it is about the picture: in the world, a small thing may be near and look large."""
 _OUTNUMBERS = word_set("outnumber outnumbers")
+_COMPARES = _OUTNUMBERS | {"than", "as"}
 _TIMES = word_set("twice half times")
 _LINKS = word_set("is are looks look appears appears seems seem the by far a bit lot much clearly slightly")
 """Words between "the one on the left" and "the largest"."""
@@ -42,12 +43,14 @@ def read_comparisons(statement: Statement, evidence: Evidence) -> list[Compared]
     """
     low, mentions = statement.low, statement.mentions
     found: list[Compared | None] = []
-    for link in range(statement.first, statement.stop - 1):
-        word = low[link]
-        if word not in ("than", "as") and word not in _OUTNUMBERS:
+    said = range(statement.first, statement.stop - 1)
+    for link in said if not _COMPARES.isdisjoint(low[statement.first : statement.stop]) else ():
+        if low[link] not in _COMPARES:
             continue
         after = next((k for k, each in enumerate(mentions) if each.first == link + 1), None)
-        before = next((k for k in range(len(mentions) - 1, -1, -1) if mentions[k].last < link), None)
+        before = max(
+            (k for k in range(len(mentions)) if mentions[k].last < link), key=lambda k: mentions[k].last, default=None
+        )
         if (
             after is None
             or before is None
@@ -170,7 +173,7 @@ def _size_said(statement: Statement, mention: Mention, located: Located) -> bool
     after = low[index + 1] if index + 1 < statement.stop else "."
     if index > located.place.last + 1 and word in SIZES and (after in SIGNS or after in ("one", "of")):
         return SIZES[word]
-    return statement.size if mention.pronoun and word in SIGNS else None
+    return statement.size if mention.pronoun and word in SIGNS and "than" not in low else None
 
 
 def _judge_choice(statement: Statement, rivals: tuple[Mention, Mention], evidence: Evidence) -> Compared | None:

@@ -8,7 +8,7 @@ from pipeline.quality.mentions import Mention
 from pipeline.quality.places import Place
 from pipeline.quality.positions import fit
 from pipeline.quality.statements import Statement
-from pipeline.quality.vocabulary import ARTICLES, BE, DEFINITE, IMAGES, SEES, SIGNS, THERE, VERBS, word_set
+from pipeline.quality.vocabulary import ARTICLES, BE, DEFINITE, IMAGES, SEES, SIGNS, THERE, VENUES, VERBS, word_set
 from pipeline.records import Verdict
 
 _SHOWN = word_set(
@@ -18,6 +18,10 @@ _FILLERS = word_set(
     "also clearly only just still actually now exactly about at least a total of can be could easily make it that "
     "roughly"
 )
+_PICTURED = IMAGES | SEES | _SHOWN
+_PASSIVES = word_set("be been turned come made up")
+_AT = word_set("in at on around")
+_SCENES = IMAGES | VENUES
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
 _INTRODUCES = THERE | SEES | word_set("of is i total")
 
@@ -87,8 +91,10 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
         mention: What is counted.
         placed: Whether the sentence says where they are.
     """
-    if mention.exact:
+    if mention.total:
         return True
+    if mention.exact and not mention.part:
+        return not _is_narrowed(statement, mention)
     if mention.described or mention.part or mention.vague or mention.article in ("the", "another"):
         return False
     low, after = statement.low, statement.after(mention)
@@ -107,16 +113,31 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
     return low[index] in BE and any(word in _INTRODUCES or word == "number" for word in earlier)
 
 
+def _is_narrowed(statement: Statement, mention: Mention) -> bool:
+    """Tell whether "only two people" goes on to say of whom that holds: "... are wearing hats", "... with dogs"."""
+    low, index = statement.low, mention.last + 1
+    if index < statement.stop and (low[index] in BE or low[index] in ("can", "could", "have", "has")):
+        index += 1
+        while index < statement.stop and low[index] in _PASSIVES:
+            index += 1
+    after = low[index] if index < statement.stop else "."
+    if after in SIGNS or after in _SHOWN or after in ("and", "but", "or", "so", "to"):
+        return False
+    return after not in _AT or _SCENES.isdisjoint(low[index + 1 : index + 5])
+
+
 def is_shown(statement: Statement, mention: Mention) -> bool:
     """Tell whether bare plural names are of things that one sees, not of things in general: "dogs are loyal"."""
     after = statement.after(mention)
     ends = after in SIGNS or after == "and"
     if after in _OBJECTS:
         return False  # "and watches the game", "and skis down": a verb
-    if mention.first == statement.first:
-        return ends
+    listed = _listed(statement, mention)
+    if listed[0].first == statement.first:
+        rest = statement.low[listed[-1].last + 1 : statement.stop]
+        return rest[:1] == [] or rest[0] in SIGNS or (ends and not _PICTURED.isdisjoint(rest))
     before = statement.before(mention.first)
-    if before == "and" and _is_listed(statement, mention):
+    if before == "and" and listed[0] is not mention:
         return True
     if before in ("and", "with"):
         return after not in VERBS or after in BE
@@ -125,9 +146,15 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
     return before == "of" or before in SEES or before in THERE
 
 
-def _is_listed(statement: Statement, mention: Mention) -> bool:
-    """Tell whether a name stands after another in a list: "cats, dogs and horses"."""
-    index = mention.first - 1
-    while index > statement.first and statement.low[index] in ("and", ","):
-        index -= 1
-    return any(each.last == index for each in statement.mentions)
+def _listed(statement: Statement, mention: Mention) -> list[Mention]:
+    """Return the names of the list in which a name stands: "cats, dogs and horses"."""
+    low, found = statement.low, []
+    for each in statement.mentions:
+        if each.pronoun and each is not mention:
+            continue
+        if found and any(word not in ("and", ",", "or") for word in low[found[-1].last + 1 : each.first]):
+            if mention in found:
+                break
+            found = []
+        found.append(each)
+    return found

@@ -98,7 +98,7 @@ class Evidence:
             box = self.boxes[index]
             size = area(box)
             is_cut_off = size < min(_CUT_OFF, 0.3 * largest) and _at_border(box)
-            if size >= min(_TINY, 0.4 * largest) and not is_cut_off and not self._is_inside(index, indices):
+            if size >= min(_TINY, 0.4 * largest) and not is_cut_off and not self._is_inside(index, single):
                 found.append(index)
         return tuple(found)
 

@@ -15,11 +15,15 @@ from pipeline.quality.places import Place
 from pipeline.quality.positions import area
 from pipeline.quality.sentences import Text
 from pipeline.quality.statements import Statement
-from pipeline.quality.vocabulary import NOT, SIGNS
+from pipeline.quality.vocabulary import NOT, SIGNS, word_set
 from pipeline.quality.whereabouts import judge_place, judge_relation
 from pipeline.records import Claim, ClaimKind, Verdict
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
+
+
+_OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
+"""Verbs with which a question may speak of people whom nobody sees."""
 
 
 class Judge:
@@ -61,7 +65,11 @@ class Judge:
             denied: Labels of things that its answer says are absent, and so puts right.
         """
         self.denied = denied
+        person = self.evidence.person
         for statement in statements:
+            words = statement.low[statement.first : statement.stop]
+            if person is not None and not _OWNS.isdisjoint(words):  # the farmer who owns the sheep is at home
+                self.denied = denied | person.may
             self._mentions(statement, denials(statement), presumed=True)
 
     def expect(self, statements: Sequence[Statement]) -> None:
@@ -104,7 +112,7 @@ class Judge:
             if index in denied:
                 self._absence(statement, mention, sense)
             elif mention.real:
-                guess = statement.is_hedged(mention.head) or _is_negated(statement, mention)
+                guess = statement.imagined or statement.is_hedged(mention.head) or _is_negated(statement, mention)
                 if mention.counted:
                     self._count(statement, mention, sense, placed.get(index, ()), guess=guess)
                 elif not mention.pronoun and not (mention.article == "the" and sense.word in self._named):
@@ -139,7 +147,7 @@ class Judge:
         if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
             return
         exact = is_exact(statement, mention, bool(places)) or self._is_whole(statement, mention, sense)
-        exact &= mention.exact or not statement.partial
+        exact &= mention.exact or mention.total or not statement.partial
         there = self.evidence.drawn(sense)
         verdict = judge_number(low, high, exact and not places, there)
         if verdict != "supported":  # what captions say can only make more numbers possible
@@ -186,12 +194,18 @@ class Judge:
             self.add(mention.first, mention.last, "attribute", verdict, (), captions, detail)
 
     def _absence(self, statement: Statement, mention: Mention, sense: Sense) -> None:
-        self._absent(statement, sense, mention.first, mention.last, scope(statement, mention.last + 1, mention))
+        where = scope(statement, mention.last + 1, mention)
+        if mention.pronoun and where.whole and statement.narrowed:
+            where = Scope(whole=False, thing=statement.at, beside=True)
+        self._absent(statement, sense, mention.first, mention.last, where)
 
     def _nobody(self, statement: Statement, word: int) -> None:
-        sense = self.evidence.person
+        sense, where = self.evidence.person, scope(statement, word + 1, None)
+        is_all = {"no", ","}.issuperset(statement.low[statement.first : word])  # the whole answer is "nobody"
+        if where.whole and statement.narrowed and is_all:
+            where = Scope(whole=False, thing=statement.at, beside=True)
         if sense is not None:
-            self._absent(statement, sense, word, word, scope(statement, word + 1, None))
+            self._absent(statement, sense, word, word, where)
 
     def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
         self.denied |= sense.may

@@ -48,6 +48,8 @@ class Mention(msgspec.Struct, gc=False):
     """Place among the sentence's mentions of what it stands for; -1 for a name."""
     least: int = 1
     """How many there must be, if it is the second or another of them."""
+    total: bool = False
+    """Whether its number answers a question for the number of all there are."""
     answers: bool = False
     """Whether its number is what somebody counted, or was asked for."""
 

@@ -35,7 +35,11 @@ _HOLDS = word_set("take takes fit fits seat seats")
 _SEEN_AFTER = {"for": word_set("except look looks room"), "as": word_set("such well"), "like": word_set("look looks")}
 """Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
 _ALONE = word_set("single lone sole solitary only")
+_NOT_EVEN = (["anything", "but"], ["let", "alone"], ["much", "less"], ["never", "mind"])
+_PERIODS = word_set("hour day week month year minute second night time")
 _COMPARES = word_set("more less fewer rather")
+_STOPS = word_set(". ? !")
+_WHICH = word_set("which what whose")
 _OPENERS = word_set("is 's this that's it's with takes")
 _NO_THINGS = SIGNS | FUNCTION | VERBS | SEES | COLOURS.keys()
 
@@ -56,7 +60,8 @@ def read_mention(low: list[str], start: int, head: int, form: Form, owner: bool)
         found.first += 1
     read_quantity(low, start, before, found)
     if not found.article and found.first == start and start and low[start - 1].endswith("'s") and not owner:
-        found.article = "the" if low[start - 1] not in BE else ""  # "the boy's bat"
+        owned = "no" if low[start - 2] in NONE else "the"
+        found.article = owned if low[start - 1] not in BE else ""  # "the boy's bat", "no children's chair"
     read_bounds_after(low, found)
     if found.exact:
         _read_alone(low, found)
@@ -74,6 +79,9 @@ def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> 
             found.article = "a" if word in ARTICLES else "the" if word in DEFINITE else "any"
             found.first = index
             index -= 1
+            break
+        if word in _WHICH and (not index or low[index - 1] in _STOPS):
+            found.article, found.first = "the", index
             break
         if word in NONE or (word == "single" and low[index - 2 : index] == ["not", "a"]):
             found.article = "no"
@@ -146,10 +154,17 @@ def is_modifier(low: list[str], last: int, stop: int, form: Form, lexicon: Lexic
 def _read_setting(low: list[str], found: Mention) -> None:
     """See from the word before whether the thing is thought of or depicted rather than there."""
     index = found.first - 1
+    after = low[found.last + 1 : found.last + 4]
+    found.real &= after != ["at", "a", "time"] and not (
+        len(after) > 1 and after[0] in ARTICLES and after[1] in _PERIODS
+    )
+    found.real &= low[found.first] != "every"
     if index < 0:
         return
     word = low[index]
     if word in _HOLDS and found.counted:
+        found.real = False
+    elif low[index - 1 : index + 1] in _NOT_EVEN:
         found.real = False
     elif word in NOT_REALLY:
         before = low[index - 1]

@@ -13,18 +13,22 @@ from pipeline.quality.vocabulary import AMOUNTS, ARTICLES, DEFINITE, FUNCTION, H
 
 _DIGITS = frozenset("0123456789")
 _NOBODY = word_set("nobody noone no-one")
+_SAYINGS = {"knows": (["who"],), "know": (["never"], ["we"]), "speak": (["to"],), "were": (["it"],)}
+"""Last words of "who knows", "for all we know", "so to speak" and "as it were", with those before them."""
 _ACTIONS = (
     dict.fromkeys(PRONOUNS, "pronoun")
     | dict.fromkeys(_NOBODY | {"one", "soul"}, "nobody")
     | dict.fromkeys(KEYS, "place")
-    | dict.fromkeys(HEDGES, "hedge")
+    | dict.fromkeys(HEDGES | _SAYINGS.keys(), "hedge")
     | dict.fromkeys(BREAKS, "break")
 )
 """What is to be done at a small word."""
 _MODALS = word_set("would could might will you'd i'd one'd they'd we'd he'd she'd you'll")
 _LOOKS = word_set("see find spot notice count say call put tell recognise recognize describe")
 """Verbs after which "you would" is politeness."""
-_READER = word_set("you we one")
+_READER = word_set("you we one i anyone")
+_CLOSERS = word_set(". ; ! ?")
+_TAGS = word_set("maybe perhaps probably presumably possibly")
 
 
 def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memory: Memory) -> Statement:
@@ -55,6 +59,7 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
             found.breaks.append(index)
         elif action == "hedge" and _is_hedge(low, index, first, stop):
             found.hedges.append(index)
+            found.guess |= _is_tag(low, index, stop)
         elif action == "place":
             index = _add_place(found, index, places)
         elif action == "nobody" and _is_nobody(low, first, index):
@@ -83,7 +88,9 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
     if rows is None and word.endswith("'s"):
         rows, owner = lexicon.forms.get(word[:-2]), True
     form = find_form(low, index, stop, rows) if rows else None
-    if form is None or word in KEYS or (word in FUNCTION and not _has_article(low, first, index)):
+    if form is None or word in KEYS:
+        return None
+    if word in FUNCTION and form.sense is not None and not _has_article(low, first, index):
         return None
     if not form.rest and word in AMOUNTS and low[index + 1 : index + 2] == ["of"]:
         return None  # "a couple of birds" is no couple
@@ -118,12 +125,21 @@ def _add_place(found: Statement, index: int, places: list[Place]) -> int:
     return index
 
 
+def _is_tag(low: list[str], index: int, stop: int) -> bool:
+    """Tell whether a hedge at the end of a clause is about all before it: "a dog and two boys, maybe"."""
+    after = low[index + 1] if index + 1 < stop else "."
+    return low[index] in _SAYINGS or (low[index] in _TAGS and after in _CLOSERS and low[index - 1] == ",")
+
+
 def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
     word = low[index]
     after = low[index + 1] if index + 1 < stop else ""
+    if word in _SAYINGS:
+        return low[index - 1 : index] in _SAYINGS[word]
     if word in _MODALS:
         makes_out = after == "make" and (low[index + 2 : index + 3] == ["out"] or number(low[min(index + 3, stop - 1)]))
-        return after not in _LOOKS and not makes_out
+        is_polite = after in _LOOKS and ("'" in word or low[index - 1] in _READER)
+        return not (is_polite or makes_out)
     if word == "if":
         return not (after in _READER and index == first)  # "if you count them, there are seven"
     if word in ("when", "once"):

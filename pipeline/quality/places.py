@@ -65,7 +65,12 @@ _BOTH = {
     for one, down in _HEIGHTS.items()
     for other, across in ({"left": "left", "right": "right"} | dict.fromkeys(_MIDDLE, "middle")).items()
 }
-KEYS = frozenset(_ACROSS) | frozenset(_DOWN) | _MIDDLE | _DEPTH | frozenset(_BOTH)
+_PARTS = {"foot": "bottom", "base": "bottom", "head": "top", "heart": "middle"}
+"""Parts of bodies that a picture has too: at the foot of the picture."""
+_LEVELS = {"low": "bottom", "high": "top"}
+KEYS = (
+    frozenset(_PARTS) | frozenset(_LEVELS) | frozenset(_ACROSS) | frozenset(_DOWN) | _MIDDLE | _DEPTH | frozenset(_BOTH)
+)
 """Words at which a phrase for a place is looked for."""
 _TAILS = word_set(
     "side corner part half edge portion third area section end quarter region border sides corners hand-side margin "
@@ -104,19 +109,25 @@ _WHOLE = word_set("a an entire whole same")
 _MORE_OR_LESS = word_set("above below beneath under")
 _NARROW = word_set("corner corners edge border margin third")
 _LEADS = DEFINITE | _PREPOSITIONS | _DEGREES
-_OTHER_OWN = word_set("its his her their my your our")
+_VIEWERS = word_set("my your our")
+_OF_IMAGE = word_set("image's picture's photo's frame's viewer's")
+_OTHER_OWN = word_set("its his her their")
 
 
 def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
     """Return the phrase for a place whose first telling word is at ``key``, ``None`` where it is none."""
     if low[key] == "top" and low[key - 1 : key] == ["on"] and low[key + 1 : key + 2] == ["of"]:
         return None  # "on top of" is a relation
+    if low[key] in _PARTS or low[key] in _LEVELS:
+        return _read_part(low, start, key, stop)
     across, down, depth, tail, index = _read_keys(low, key, stop)
     if _is_adverb(low, start, key, index, stop):
         return None
     sideways = across in ("left", "right") and not down
     frame, thing, last = _read_frame(low, index, stop, beside=sideways and tail in ("", "hand"))
     first, entry, far = _read_entry(low, start, key)
+    if entry == "own" and sideways and not tail and low[key - 2 : key] == ["to", "its"] and key - 2 >= start:
+        return Place(key - 2, key, across, "", "", "relation", key - 1)  # "it stands to its left"
     if entry == "own" or (entry == "to" and frame != "relation" and _is_direction(low, start, first)):
         return None
     if first > start and low[first - 1] in _MORE_OR_LESS:
@@ -131,7 +142,8 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
             return None  # an adjective of another noun: "the left wall", "the top shelf"
         if entry == "the" and not plain and not _is_choice(low, start, first, index):
             return None
-        if not (entry or plain or (across and down) or _is_alone(low, start, key, index, stop)):
+        is_dead = first > start and low[first] == "dead"
+        if not (entry or plain or (across and down) or is_dead or _is_alone(low, start, first, index, stop)):
             return None
         frame = "image"
     place = Place(first, last, across, down, depth, frame, thing)
@@ -144,6 +156,34 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
         if across == "middle" and not (down or tail) and whole:
             place.down = "middle"
     return place
+
+
+def _read_part(low: list[str], start: int, key: int, stop: int) -> Place | None:
+    """Return the place that "at the foot of the picture" or "high up" is."""
+    word = low[key]
+    if word in _PARTS:
+        last = next((k for k in range(key + 1, min(key + 4, stop)) if low[k] in IMAGES), -1)
+        if low[key + 1 : key + 2] != ["of"] or last < 0:
+            return None
+        first = _read_entry(low, start, key)[0]
+        down = _PARTS[word]
+        return Place(first, last, "middle" if down == "middle" else "", down, "", "image")
+    first, last = key, key
+    pair = "down" if word == "low" else "up"
+    if low[key + 1 : key + 2] == [pair]:
+        last = key + 1
+    elif key > start and low[key - 1] == pair:
+        first = key - 1
+    after = low[last + 1 : min(last + 5, stop)]
+    if after[:1] == ["in"] and not IMAGES.isdisjoint(after[1:3]):
+        last += 2 if after[1] in IMAGES else 3
+    elif (first == last and after[:1] != ["on"]) or not (
+        not after
+        or after[0] in SIGNS
+        or (after[0] in ("on", "at", "to", "and") and not _ACROSS.keys().isdisjoint(after))
+    ):
+        return None
+    return Place(first, last, "", _LEVELS[word], "", "image")
 
 
 def _read_keys(low: list[str], key: int, stop: int) -> tuple[str, str, str, str, int]:
@@ -215,6 +255,9 @@ def _read_entry(low: list[str], start: int, key: int) -> tuple[int, str, bool]:
     if index >= start and low[index] in _PLACE_ARTICLES:
         article = "the"
         index -= 1
+    elif index >= start and (low[index] in _VIEWERS or low[index] in _OF_IMAGE):
+        article = "the"
+        index -= 2 if low[index] in _OF_IMAGE else 1
     elif index >= start and low[index] in _OTHER_OWN:
         return index, "own", far
     if index >= start and low[index] in _PREPOSITIONS:

@@ -54,6 +54,7 @@ _BEFORE_ONE = word_set(
     "fourth far closest left right taller shorter darker lighter only just remaining last single"
 )
 _BEFORE = word_set("the a only just other at least more than about exactly not single half two three four")
+_MORE = word_set("more fewer less")
 _FEW_WORDS = 4  # between "not" and "any"
 NOUNLESS = FUNCTION | VERBS | SEES | THERE | BE | SIGNS
 """Words that are no noun and no adjective of one; see also ``ADJECTIVES``."""
@@ -111,7 +112,11 @@ def read_pronoun(
     found.sense, found.like = _stands_for(mentions, memory, found, word, counted)
     if found.sense is None:
         return None
+    if word == "pairs" and found.sense.word == found.sense.plural:  # of scissors
+        found.high = found.low
     while word not in _IT and found.first > start and low[found.first - 1] in _BEFORE:
+        if low[found.first - 1] == "than" and low[found.first - 2] not in _MORE:
+            break
         found.first -= 1
     return found
 
@@ -150,6 +155,8 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
         found.article, found.low, found.high = "no", None, None
     elif before == "the" and earlier in ("only", "just") and after in SIGNS:  # "just the one"
         found.exact, found.article = True, ""
+    elif word == "one" and before in ("only", "just") and earlier != "the":
+        found.exact = True
     elif word == "one" and before in _BEFORE_ONE:
         found.article = "a" if before in ("a", "an") else "the"
         found.low = found.high = None
@@ -258,4 +265,5 @@ def _stands_for(
         return mentions[named[0]].sense, named[0]
     if mentions and (not counted or memory.asked is None):
         return None, -1
-    return memory.asked or many or (one if not counted and word != "both" else None), -1
+    is_definite = word == "one" and found.article == "the"
+    return memory.asked or many or (one if is_definite or (not counted and word != "both") else None), -1

@@ -17,6 +17,13 @@ _CLOSED = word_set(
 )
 _FILLERS = word_set("and so but , then also well now okay ok")
 _GUESSES = word_set("would might could may should can")
+_IMAGINES = word_set(
+    "would could might should will think thinks thinking dream dreams dreaming want wants need needs hope hopes wish "
+    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes"
+)
+_HOLDS = word_set("fit fits seat seats accommodate sleep sleeps")
+_OPEN = word_set("what who whom which")
+_ON = word_set("on at in around by near beside to under")
 _REGIONS = word_set("side part half corner end edge third position portion area spot section direction")
 _PLAIN = (
     BE
@@ -41,10 +48,14 @@ class Asked(msgspec.Struct):
     how_many: bool = False
     guess: bool = False
     """Whether it asks for what might be."""
+    imagined: bool = False
+    """Whether it asks what somebody would do, thinks of or wants, so that an answer may name what nobody sees."""
     restricted: bool = False
     """Whether it asks for some of the things only: "how many people are wearing hats?"."""
     subject: Mention | None = None
     """What it is about."""
+    at: Mention | None = None
+    """On or beside which thing that is."""
     size: bool | None = None
     """Whether it asks for the larger (true) or the smaller one (false) of some things."""
     rivals: tuple[Mention, Mention] | None = None
@@ -71,13 +82,16 @@ def read_question(text: Text, lexicon: Lexicon, memory: Memory) -> Asked:
     asked.how_many = words[:1] == ["count"] or ("number" in words and not asked.closed)
     asked.how_many |= any(words[k : k + 2] == ["how", "many"] for k in range(len(words)))
     asked.guess = _is_guess(asked, last, words)
+    asked.imagined = not _IMAGINES.isdisjoint(words) or (asked.how_many and not _HOLDS.isdisjoint(words))
+    asked.imagined |= words[-2:-1] in (["about"], ["of"], ["after"], ["for"]) and words[0].removesuffix("'s") in _OPEN
     asked.restricted = _is_restricted(asked.subject, last)
     asked.wanted = _wanted(last)
+    asked.at = next((each for each in last.mentions if last.before(each.first) in _ON), None)
     if words[0] in ("which", "what"):
         asked.size = next((SIZES[word] for word in words if word in SIZES), None)
     if "or" in words and len(last.mentions) == 2:
         asked.rivals = _rivals(last, words)
-    if asked.subject and (asked.asks_where or asked.how_many or asked.closed):
+    if asked.subject and (asked.asks_where or asked.how_many or asked.closed or asked.size is not None):
         memory.asked = asked.subject.sense
     return asked
 
@@ -101,7 +115,8 @@ def remember(statement: Statement, memory: Memory) -> None:
 
 def _asks_region(words: list[str]) -> bool:
     """Tell whether a question asks for a place without "where": "which side is it on?"."""
-    return any(words[k] in ("which", "what") and words[k + 1] in _REGIONS for k in range(len(words) - 1))
+    pairs = zip(words, words[1:], strict=False)
+    return any(one in ("which", "what") and other.removesuffix("'s") in _REGIONS for one, other in pairs)
 
 
 def _is_guess(asked: Asked, last: Statement, words: list[str]) -> bool:
@@ -155,4 +170,4 @@ def _wanted(question: Statement) -> list[Located | Relation]:
 
 def _is_asked(question: Statement, index: int) -> bool:
     """Tell whether a mention is what is asked for: "which animal"."""
-    return question.before(question.mentions[index].first) in ASKS
+    return question.low[question.mentions[index].first] in ASKS

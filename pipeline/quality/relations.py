@@ -7,6 +7,7 @@ from pipeline.quality.statements import Side
 from pipeline.records import Box
 
 _APART = 0.03  # of the image: centres nearer than this are level
+_ASIDE = 0.05  # of the image: what is no further beyond two things may be said to be between them
 _FAR = 0.3  # of the image: what is further apart is not next to each other
 _TOUCH = 0.08  # of the image: boxes of things that touch are hardly further apart
 
@@ -39,6 +40,19 @@ def relate(side: Side, one: Box, other: Box) -> Fit:
     if max(across, down) > _TOUCH or one.y0 > other.y1:
         return "no"
     return "yes" if max(across, down) <= 0 else "perhaps"
+
+
+def relate_between(one: Box, ends: tuple[Box, Box]) -> Fit:
+    """Tell whether ``one`` is between two others, along the axis on which these are further apart."""
+    (x, y), (x0, y0), (x1, y1) = _centre(one), _centre(ends[0]), _centre(ends[1])
+    where, low, high = (x, *sorted((x0, x1))) if abs(x1 - x0) >= abs(y1 - y0) else (y, *sorted((y0, y1)))
+    if low <= where <= high:
+        return "yes"
+    return "perhaps" if low - _ASIDE <= where <= high + _ASIDE else "no"
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    return (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
 
 
 def _order(ahead: float, lenient: bool = False) -> Fit:

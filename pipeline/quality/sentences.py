@@ -23,9 +23,11 @@ class Text:
 
     def start(self, word: int) -> int:
         """Return where a word begins in the message."""
-        if not self._starts:
-            self._starts = [match.start() for match in _TOKEN.finditer(self._lower)]
-        return self._starts[word]
+        starts = self._starts
+        while len(starts) <= word:  # each word is the next of its kind after the one before
+            end = self.end(len(starts) - 1) if starts else 0
+            starts.append(self._lower.index(self.low[len(starts)], end))
+        return starts[word]
 
     def end(self, word: int) -> int:
         """Return one past where a word ends."""

@@ -12,7 +12,7 @@ from pipeline.quality.mentions import Mention
 from pipeline.quality.places import Place
 from pipeline.quality.vocabulary import SIGNS, word_set
 
-Side = Literal["left", "right", "above", "below", "near", "on"]
+Side = Literal["left", "right", "above", "below", "near", "on", "between"]
 
 BREAKS = word_set("but while whereas although though because since so yet however") | SIGNS
 """Words and signs between clauses."""
@@ -63,11 +63,19 @@ class Statement(msgspec.Struct):
     """Words that make a clause a guess or a rule."""
     nobody: list[int] = []
     """Words such as ``nobody``."""
+    denied: set[int] | None = None
+    """Places among the mentions of what is said to be absent, once that has been asked."""
     guess: bool = False
     """Whether all of it is a guess, since its question asks for one."""
+    imagined: bool = False
+    """Whether what it names may be no more than thought of, since its question asks what somebody would do or wants."""
 
     has_place: bool = False
     """Whether it speaks of a place in the image or beside a thing."""
+    narrowed: bool = False
+    """Whether its question asks for some of the things only, so that "none" and "nobody" are about those."""
+    at: Mention | None = None
+    """The thing on or beside which these are."""
     partial: bool = False
     """Whether its question asks for some of the things only, such as those on the left."""
     size: bool | None = None

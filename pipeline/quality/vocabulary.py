@@ -82,14 +82,14 @@ HEDGES = word_set(
     "uncertain doubt typically usually often sometimes generally normally commonly tend tends ought doubtful "
     "supposedly ideally soon later tomorrow yesterday otherwise once when whenever shall conceivably plausibly will "
     "wouldn't couldn't shouldn't won't he'll she'll they'll it'll we'll you'll you'd i'd we'd they'd he'd she'd "
-    "one'd"
+    "one'd broader loosely technically arguably"
 )
 """Words that make a clause a guess, a rule, a wish or a tale of another time."""
 NOT_REALLY = word_set(
     "for like as into than need needs needed require requires requiring want wants wanted await awaits awaiting "
     "expecting hoping resemble resembles resembling imitating instead rather pretend without avoid "
     "avoids avoiding prevent prevents called named nicknamed titled labelled labeled via per every such regarding "
-    "about versus catch catching prefer prefers suits suit suitable mention mentions cost costs"
+    "about versus catch catching prefer prefers suits suit suitable mention mentions cost costs unlike minus won win wins"
 )
 """Words after which a thing is thought of rather than seen: waiting for a bus, shaped like a fish."""
 DEPICTED = word_set(
@@ -185,7 +185,7 @@ FUNCTION = (
         "almost nearly about like unlike during after before until till despite per via for what how why can could "
         "may might must shall should will would has have had do does did now right left top bottom else instead "
         "ahead away back forward nearby overhead relative compared visible present aboard afloat ashore asleep awake afar aloft "
-        "upright indoors outdoors downtown yes parallel adjacent close opposite respectively altogether everywhere "
+        "upright indoors outdoors downtown outnumber outnumbers yes parallel adjacent close opposite respectively altogether everywhere "
         "somewhere anywhere nowhere perhaps maybe possibly probably seemingly apparently clearly well farther "
         "further closer higher lower nearest larger bigger smaller largest smallest full ready free busy empty open "
         "closed large small big deep high low half mid midway halfway two three four five six seven"

@@ -11,7 +11,7 @@ from pipeline.quality.lexicon import Sense
 from pipeline.quality.mentions import Mention
 from pipeline.quality.places import Place
 from pipeline.quality.positions import Fit, fit, where
-from pipeline.quality.relations import relate
+from pipeline.quality.relations import relate, relate_between
 from pipeline.quality.statements import Located, Relation, Side, Statement
 from pipeline.quality.vocabulary import NOT, SIGNS
 from pipeline.records import Box, Verdict
@@ -148,6 +148,10 @@ def judge_relation(
         last = thing.last
         if not thing.real or relation.thing in denied or thing.owner or not settles(thing, others):
             return None
+    elif not all(evidence.boxes_of(sense) for sense in relation.others):
+        return None  # "it" may stand for what has no box
+    if relation.side == "between" and len(others) != 2:
+        return None
     best: Fit | None = None
     doubt = is_negated(statement, relation.first)
     pair = (0, 0)
@@ -163,7 +167,7 @@ def judge_relation(
             continue
         for one in ones:
             for other in others:
-                found = relate(relation.side, evidence.boxes[one], evidence.boxes[other]) if one != other else best
+                found = _relate(relation.side, one, other, others, evidence) if one != other else best
                 if best is None or (found != best and (found == "yes" or best == "no")):
                     best, pair = found, (one, other)
     if best is None:
@@ -179,6 +183,13 @@ def judge_relation(
         pair,
         f"the {one_box.label} is at {_at(one_box)}, the {other_box.label} at {_at(other_box)}",
     )
+
+
+def _relate(side: Side, one: int, other: int, others: tuple[int, ...], evidence: Evidence) -> Fit:
+    box = evidence.boxes[one]
+    if side == "between":
+        return relate_between(box, (evidence.boxes[others[0]], evidence.boxes[others[1]]))
+    return relate(side, box, evidence.boxes[other])
 
 
 def _at(box: Box) -> str:

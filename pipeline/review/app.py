@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 import jinja2
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -272,6 +273,9 @@ class _Page:
         told = self._fragment(view, reviewer, number, toast=toast)
         response = self._html("part.html.jinja", told, changed=changed)
         response.headers["hx-push-url"] = told["here"]
+        following = told["spot"].following
+        if following is not None:  # read while the person looks at this one
+            response.background = BackgroundTask(self._desk.samples.row, following)
         return response
 
     def _html(self, template: str, told: Mapping[str, Any], *, changed: bool = False) -> Response:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
 from pipeline.review.filters import (
+    CODED,
     LENGTHS,
     LISTS,
+    REVIEWED,
     SINGLE,
     UNREVIEWED,
     Facet,
@@ -25,6 +27,7 @@ from pipeline.review.verdicts import FIRST, VerdictLog, rater
 
 MOST_BARS = 200
 _MARKED_AT_ONCE = 10_000
+_COUNTS_KEPT = 64  # views
 TITLES: dict[Facet, str] = {
     "verdict": "Verdict",
     "statements": "Statements",
@@ -101,6 +104,7 @@ class Board:
         self._lock = threading.Lock()
         self._pending: set[str] = set()
         self._decided: dict[str, set[int]] = {}
+        self._kept: dict[Any, dict[Facet, dict[str, int]]] = {}
         self._known: dict[str, list[tuple[int, str]]] = {}
 
     def catch_up(self) -> None:
@@ -154,16 +158,17 @@ class Board:
         decided = len(self._decided.get(rater(reviewer, look), ()))
         if look == FIRST:
             return Progress(decided, self.samples.count)
-        query, values = relation(View(look=look), reviewer, self.share)
+        query, values = relation(View(look=look), self.samples, reviewer, self.share)
         return Progress(decided, self.samples.ask(f"SELECT count(*) FROM ({query})", values)[0][0])
 
     def spot(self, view: View, reviewer: str, number: int | None) -> Spot:
         """Return where a sample is in a view, whether or not it is still in it; for ``None``, where the view begins."""
         if view.everything:
             return self._in_the_file(number)
+        self.samples.wait()
         spot = place(view)
         at = None if number is None else self.samples.ask(f"SELECT {spot} FROM samples WHERE n = ?", [number])[0][0]
-        query, values = relation(view, reviewer, self.share)
+        query, values = relation(view, self.samples, reviewer, self.share)
         total, before, here, following, previous, first = self.samples.ask(
             f"""SELECT count(*), count(*) FILTER (WHERE spot < $at), count(*) FILTER (WHERE spot = $at),
                 min(spot) FILTER (WHERE spot > $at), max(spot) FILTER (WHERE spot < $at), min(spot)
@@ -184,26 +189,55 @@ class Board:
 
         A facet that restricts the view is counted as if it did not, so that its other values can be seen.
         """
-        counted = self._counts(view, reviewer, [facet for facet in get_args(Facet) if facet not in view.chosen], None)
+        free = [facet for facet in get_args(Facet) if facet not in view.chosen]
+        counted = self._counts(view, reviewer, [facet for facet in free if facet in REVIEWED], None)
+        counted |= self._lasting_counts(view, reviewer, [facet for facet in free if facet not in REVIEWED], None)
         for facet in view.chosen:
-            counted |= self._counts(view, reviewer, [facet], facet)
+            count = self._counts if facet in REVIEWED else self._lasting_counts
+            counted |= count(view, reviewer, [facet], facet)
         return [found for facet in TITLES if (found := _histogram(facet, counted.get(facet, {}), view))]
+
+    def _lasting_counts(
+        self, view: View, reviewer: str, facets: Sequence[Facet], without: Facet | None
+    ) -> dict[Facet, dict[str, int]]:
+        """Count facets that no verdict changes; kept as long as the view has the same samples."""
+        if view.moves:
+            return self._counts(view, reviewer, facets, without)
+        key = (repr(msgspec.structs.replace(view, sort="file")), without)
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = self._counts(view, reviewer, facets, without)
+            with self._lock:
+                self._kept[key] = kept
+                while len(self._kept) > _COUNTS_KEPT:
+                    del self._kept[next(iter(self._kept))]
+        return kept
 
     def _counts(
         self, view: View, reviewer: str, facets: Sequence[Facet], without: Facet | None
     ) -> dict[Facet, dict[str, int]]:
-        query, values = relation(view, reviewer, self.share, without=without)
-        parts = [
-            f"SELECT '{facet}', {SINGLE[facet]} AS value, count(*) FROM hits GROUP BY value"
-            if facet in SINGLE
-            else f"SELECT '{facet}', value, count(*) FROM (SELECT unnest({LISTS[facet]}) AS value FROM hits) GROUP BY value"
-            for facet in facets
-        ]
-        columns = "n, kind, statements, words, model, labels, findings, verdict, raters, reasons, tags"
+        query, values = relation(view, self.samples, reviewer, self.share, without=without)
         found: dict[Facet, dict[str, int]] = {}
-        hits = f"WITH hits AS MATERIALIZED (SELECT {columns} FROM ({query})) "
-        for facet, value, count in self.samples.ask(hits + " UNION ALL ".join(parts), values):
-            found.setdefault(facet, {})[value] = count
+        singles = [facet for facet in facets if facet in SINGLE]
+        if singles:
+            columns = ", ".join(f"{SINGLE[facet]} AS {facet}_" for facet in singles)
+            sets = ", ".join(f"({facet}_)" for facet in singles)
+            told = f"grouping({', '.join(f'{facet}_' for facet in singles)})"
+            names = ", ".join(f"{facet}_" for facet in singles)
+            rows = self.samples.ask(
+                f"SELECT {told}, {names}, count(*) FROM (SELECT {columns} FROM ({query})) GROUP BY GROUPING SETS ({sets})",
+                values,
+            )
+            for bits, *row, count in rows:
+                # The bit of the one column that a row is grouped by is 0, the first column's bit being the highest.
+                at = next(at for at in range(len(singles)) if not bits >> (len(singles) - 1 - at) & 1)
+                found.setdefault(singles[at], {})[row[at]] = count
+        for facet in facets:
+            if facet in LISTS:
+                counts = f"SELECT unnest({LISTS[facet]}) AS value, count(*) AS count FROM ({query}) GROUP BY value"
+                if facet in CODED:
+                    counts = f"SELECT names.value, count FROM ({counts}) AS each JOIN names ON code = each.value"
+                found[facet] = dict(self.samples.ask(counts, values))
         return found
 
 

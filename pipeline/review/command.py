@@ -10,6 +10,7 @@ import tempfile
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -64,7 +65,6 @@ def _serve(source: Source, settings: ReviewSettings, say: Callable[[str], None])
         samples = Samples(source.samples)
         if not samples.count:
             raise PipelineError(f"{source.samples} has no sample")
-        samples.prepare()
         token = None if settings.host in LOOPBACK else secrets.token_urlsafe(24)
         board = Board(samples, VerdictLog(source.verdicts), settings.second_look)
         app = build_app(
@@ -83,7 +83,8 @@ def _serve(source: Source, settings: ReviewSettings, say: Callable[[str], None])
         config = uvicorn.Config(
             app, log_level="warning", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=1
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):  # which is how a review ends; Uvicorn has closed all by then
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(settings: ReviewSettings) -> socket.socket:

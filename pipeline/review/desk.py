@@ -12,7 +12,7 @@ from pipeline.review.agreement import Pair, Rater, compare
 from pipeline.review.board import Board
 from pipeline.review.filters import View
 from pipeline.review.images import ImageFolder, media_type, size_of
-from pipeline.review.index import Samples
+from pipeline.review.index import Samples, texts_of
 from pipeline.review.rechecking import Rechecker
 from pipeline.review.shown import Shown, show_row
 from pipeline.review.verdicts import (
@@ -89,7 +89,7 @@ class Desk:
         open_now = mine is not None
         size = None if row["width"] and row["height"] else self._size(number, row)
         return OnTable(
-            shown=show_row(number, self._rechecker.recheck(row, standing), standing, originals=_texts(row), size=size, q=view.q),
+            shown=show_row(number, self._rechecker.recheck(row, standing), standing, originals=texts_of(row), size=size, q=view.q),
             seen=_seen(row, standing),
             mine=mine,
             note=standing.notes.get(reviewer, "") if open_now or view.look != SECOND else "",
@@ -108,7 +108,7 @@ class Desk:
             PipelineError: It cannot be written.
         """
         row = self._seen_row(number, seen)
-        of = fingerprint(_texts(row))
+        of = fingerprint(texts_of(row))
         self.log.add(
             [Entry("verdict", row["id"], of, reviewer, now(), look=look, verdict=verdict, reasons=tuple(reasons))]
         )
@@ -122,7 +122,7 @@ class Desk:
             PipelineError: It cannot be written.
         """
         row = self.samples.row(number)
-        of = fingerprint(_texts(row))
+        of = fingerprint(texts_of(row))
         text = _as_typed(text).strip()
         self.board.catch_up()
         if self.log.standing(row["id"], of).notes.get(reviewer, "") == text:
@@ -139,7 +139,7 @@ class Desk:
             PipelineError: There is no such message, nothing is left of it, or it cannot be written.
         """
         row = self._seen_row(number, seen)
-        originals = _texts(row)
+        originals = texts_of(row)
         if not 0 <= message < len(originals):
             raise PipelineError(f"there is no message number {message}")
         before = edited(row["messages"], self._standing(row))[message]["content"] or ""
@@ -195,15 +195,11 @@ class Desk:
         return row
 
     def _standing(self, row: dict[str, Any]) -> Standing:
-        return self.log.standing(row["id"], fingerprint(_texts(row)))
+        return self.log.standing(row["id"], fingerprint(texts_of(row)))
 
     def _size(self, number: int, row: dict[str, Any]) -> tuple[int, int] | None:
         data = self.samples.image_bytes(number) or self._images.find(row["file_name"], row["path"])
         return size_of(data) if data else None
-
-
-def _texts(row: dict[str, Any]) -> list[str]:
-    return [message["content"] or "" for message in row["messages"] or []]
 
 
 def _seen(row: dict[str, Any], standing: Standing) -> str:

@@ -1,7 +1,7 @@
 """The samples of a Parquet file, by number: a slim table in memory to filter and count by, whole rows from the file.
 
-DuckDB reads the file and holds the table. The table is made in the background, 150,000 samples in about a second, so
-that the first page need not wait for it. Nothing is written, and DuckDB may load no extension, so it opens no
+DuckDB reads the file and holds the table. The table is made when it is first needed, 150,000 samples in about a second,
+so that the first page need not wait for it. Nothing is written, and DuckDB may load no extension, so it opens no
 connection.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,19 @@ from typing import Any
 import duckdb
 
 from pipeline.errors import PipelineError
+from pipeline.review.verdicts import fingerprint
 
 MEMORY = "256MB"
-_THREADS = 4  # at most; more make a query of a few milliseconds no faster
 LUCK = 2_147_483_647  # a prime; drawing lots is multiplying modulo it
+_THREADS = 4  # at most; more make a query of a few milliseconds no faster
+_AT_ONCE = 8  # rows read with one that is asked for, as those beside it are likely to be next; they cost little more
+_KEPT = 512  # rows
+_SEARCHES = 16  # whose results are kept
+_FEW = 4  # samples of which each is looked up by itself
 
 COLUMNS = {
     "id": "VARCHAR",
     "image_id": "VARCHAR",
-    "image": "STRUCT(bytes BLOB, path VARCHAR)",
     "file_name": "VARCHAR",
     "width": "INTEGER",
     "height": "INTEGER",
@@ -48,12 +53,13 @@ COLUMNS = {
     "completion_tokens": "BIGINT",
     "cost_usd": "DOUBLE",
 }
-"""What a page shows of a row. A file may lack all but ``id`` and ``messages``; what it lacks is null."""
+"""What a page shows of a row, beside the image. A file may lack all but ``id`` and ``messages``; the rest is null."""
+_IMAGE = "STRUCT(bytes BLOB, path VARCHAR)"
 
 _TEXT = "array_to_string(list_transform(messages, lambda m: coalesce(m.content, '')), chr({sign}))"
-_FINGERPRINT = f"left(md5({_TEXT.format(sign=30)}), 16)"
-_TABLE = f"""
-CREATE TABLE samples AS
+_FINGERPRINT = f"left(md5({_TEXT.format(sign=30)}), 16)"  # as ``verdicts.fingerprint`` makes it
+_TABLES = f"""
+CREATE TABLE read AS
 SELECT n, id, coalesce(kind, '') AS kind, coalesce(model, '') AS model,
     list_distinct(list_transform(coalesce(boxes, []), lambda b: coalesce(b.label, ''))) AS labels,
     list_distinct(list_transform(coalesce(findings, []), lambda f: coalesce(f.kind, ''))) AS findings,
@@ -61,11 +67,20 @@ SELECT n, id, coalesce(kind, '') AS kind, coalesce(model, '') AS model,
     CASE WHEN wrong > 0 THEN 'contradicted'
          WHEN len(list_filter(coalesce(claims, []), lambda c: c.verdict = 'supported')) > 0 THEN 'supported'
          ELSE 'none checkable' END AS statements,
-    list_sum(list_transform(coalesce(messages, []), lambda m:
-        CASE WHEN m.role = 'assistant' THEN len(string_split(m.content, ' ')) ELSE 0 END))::INTEGER AS words,
+    coalesce(list_sum(list_transform(messages, lambda m:
+        CASE WHEN m.role = 'assistant' THEN len(string_split(m.content, ' ')) ELSE 0 END)), 0)::INTEGER AS words,
     (md5_number_lower(id) % {LUCK})::BIGINT AS luck,
     lower(id || chr(10) || {_TEXT.format(sign=10)}) AS text
-FROM (SELECT * REPLACE (coalesce(id, n::VARCHAR) AS id) FROM rows)
+FROM rows;
+CREATE TABLE names AS
+SELECT value, (row_number() OVER (ORDER BY value))::INTEGER AS code
+FROM (SELECT DISTINCT unnest(list_concat(labels, findings)) AS value FROM read);
+CREATE TABLE samples AS
+SELECT * EXCLUDE (codes) REPLACE (list_transform(labels, lambda l: codes[l]) AS labels,
+    list_transform(findings, lambda f: codes[f]) AS findings)
+FROM read, (SELECT map(list(value), list(code)) AS codes FROM names);
+DROP TABLE read;
+CREATE TABLE found (q VARCHAR, n INTEGER);
 """
 _MARKS = """
 CREATE TABLE marks (n INTEGER PRIMARY KEY, verdict VARCHAR, raters VARCHAR[], reasons VARCHAR[], tags VARCHAR[])
@@ -76,7 +91,7 @@ class Samples:
     """The samples of one file."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file; ``prepare`` makes the table.
+        """Open the file.
 
         Raises:
             PipelineError: It is no Parquet file with samples.
@@ -93,9 +108,11 @@ class Samples:
             },
         )
         self._connection.execute("SET parquet_metadata_cache = true")
-        self._ready = threading.Event()
-        self._failed: Exception | None = None
+        self._made = False
+        self._making = threading.Lock()
         self._writing = threading.Lock()
+        self._rows: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._searches: dict[str, None] = {}
         source = f"read_parquet('{_quoted(path)}', file_row_number = true)"
         try:
             self._connection.execute(f"CREATE VIEW rows AS SELECT {self._columns(source)} FROM {source}")
@@ -105,43 +122,45 @@ class Samples:
         self._connection.execute(_MARKS)
 
     def _columns(self, source: str) -> str:
-        there = {name for name, *_ in self.ask(f"DESCRIBE SELECT * FROM {source}")}
+        """Return what brings a file's columns into our types; a column of another kind counts as missing."""
+        there = {name: kind for name, kind, *_ in self.ask(f"DESCRIBE SELECT * FROM {source}")}
+        wanted = COLUMNS | {"image": _IMAGE}
+        told = self.ask("DESCRIBE SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in wanted.items()))
+        ours = {name: kind for name, kind, *_ in told}
         parts = ["file_row_number::INTEGER AS n"]
-        for name, kind in COLUMNS.items():
-            fits = name in there and self._casts(source, name, kind)
-            parts.append(f'CAST({name if fits else "NULL"} AS {kind}) AS "{name}"')
-            if name in ("id", "messages") and not fits:
+        for name, kind in wanted.items():
+            value = f'"{name}"' if there.get(name) == ours[name] else f"NULL::{kind}"
+            if name in there and there[name] != ours[name] and self._casts(source, name, kind):
+                value = f'TRY_CAST("{name}" AS {kind})'
+            if name in ("id", "messages") and value.startswith("NULL"):
                 raise PipelineError(f"{self.path} holds no samples: it has no column {name!r} that could be read")
+            if name == "id":
+                value = f"coalesce({value}, file_row_number::VARCHAR)"
+            parts.append(f'{value} AS "{name}"')
         return ", ".join(parts)
 
     def _casts(self, source: str, name: str, kind: str) -> bool:
         try:
-            self.ask(f"SELECT CAST({name} AS {kind}) FROM {source} LIMIT 1")
-        except (duckdb.BinderException, duckdb.ConversionException):
+            self.ask(f'SELECT TRY_CAST("{name}" AS {kind}) FROM {source} LIMIT 0')
+        except duckdb.BinderException:
             return False
         return True
 
-    def prepare(self) -> None:
-        """Make the table, in a thread of its own."""
-        threading.Thread(target=self._prepare, name="index", daemon=True).start()
-
-    def _prepare(self) -> None:
-        try:
-            self._connection.cursor().execute(_TABLE)
-        except duckdb.Error as error:
-            self._failed = PipelineError(f"cannot read {self.path}: {_in_short(error)}")
-        finally:
-            self._ready.set()
-
     def wait(self) -> None:
-        """Wait until the table is made.
+        """Make the table, or wait until it is made.
 
         Raises:
-            PipelineError: The file turned out to be broken.
+            PipelineError: The file turns out to be broken.
         """
-        self._ready.wait()
-        if self._failed:
-            raise self._failed
+        if self._made:
+            return
+        with self._making:
+            if not self._made:
+                try:
+                    self._connection.cursor().execute(_TABLES)
+                except duckdb.Error as error:
+                    raise PipelineError(f"cannot read {self.path}: {_in_short(error)}") from None
+                self._made = True
 
     def ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         """Return the rows that a query gives, as tuples. Any thread may ask."""
@@ -157,25 +176,32 @@ class Samples:
             raise PipelineError(f"{self.path} has been written again; stop the review with Ctrl-C and start it anew")
 
     def row(self, number: int) -> dict[str, Any]:
-        """Return a row with what ``COLUMNS`` names, but without the bytes of its image.
+        """Return a row with what ``COLUMNS`` names, and as ``path`` that of its image. It must not be changed.
 
         Raises:
             PipelineError: The file has been replaced, or has no such row.
         """
         self.check_unchanged()
-        names = [name for name in COLUMNS if name != "image"]
-        columns = ", ".join(f'"{name}"' for name in names)
-        found = self.ask(f"SELECT {columns}, image.path FROM rows WHERE n = ?", [number])
-        if not found:
+        kept = self._rows.get(number)
+        if kept is None:
+            names = [*COLUMNS, "path"]
+            columns = ", ".join(f'"{name}"' for name in COLUMNS)
+            first = number - number % _AT_ONCE
+            query = f"SELECT n, {columns}, image.path FROM rows WHERE n BETWEEN {first} AND {first + _AT_ONCE - 1}"
+            read = {n: dict(zip(names, values, strict=True)) for n, *values in self.ask(query)}
+            kept = read.get(number)
+            with self._writing:
+                self._rows.update(read)
+                while len(self._rows) > _KEPT:
+                    self._rows.popitem(last=False)
+        if kept is None:
             raise PipelineError(f"there is no sample number {number}; there are {self.count:,}")
-        row = dict(zip([*names, "path"], found[0], strict=True))
-        row["id"] = row["id"] if row["id"] is not None else str(number)
-        return row
+        return kept
 
     def image_bytes(self, number: int) -> bytes | None:
         """Return the image file that a row holds; ``None`` where it holds none."""
         self.check_unchanged()
-        found = self.ask("SELECT image.bytes FROM rows WHERE n = ?", [number])
+        found = self.ask(f"SELECT image.bytes FROM rows WHERE n = {number:d}")
         return found[0][0] if found else None
 
     def find(self, sample: str) -> int | None:
@@ -183,19 +209,35 @@ class Samples:
         self.wait()
         return self.ask("SELECT min(n) FROM samples WHERE id = ?", [sample])[0][0]  # type: ignore[no-any-return]
 
+    def codes(self, values: Sequence[str]) -> list[int]:
+        """Return the codes by which the table knows categories and kinds of findings; those that it has."""
+        self.wait()
+        return [code for (code,) in self.ask("SELECT code FROM names WHERE value IN (SELECT unnest(?))", [list(values)])]
+
+    def search(self, q: str) -> None:
+        """See to it that the table ``found`` has the samples in whose text or id something occurs."""
+        self.wait()
+        with self._writing:
+            if q in self._searches:
+                return
+            cursor = self._connection.cursor()
+            if len(self._searches) >= _SEARCHES:
+                oldest = next(iter(self._searches))
+                del self._searches[oldest]
+                cursor.execute("DELETE FROM found WHERE q = ?", [oldest])
+            cursor.execute("INSERT INTO found SELECT $1, n FROM samples WHERE contains(text, lower($1))", [q])
+            self._searches[q] = None
+
     def places(self, samples: Sequence[str]) -> list[tuple[str, int, str]]:
         """Return id, number and fingerprint of those samples that the file has."""
         self.wait()
         if not samples:
             return []
-        numbers = [n for (n,) in self.ask("SELECT n FROM samples WHERE id IN (SELECT unnest(?))", [list(samples)])]
-        # Number by number for a few: a look-up passes over all row groups but one.
-        if len(numbers) <= 4:
-            return [found for n in numbers for found in self._fingerprints("n = ?", n)]
-        return self._fingerprints("n IN (SELECT unnest(?))", numbers)
-
-    def _fingerprints(self, where: str, value: Any) -> list[tuple[str, int, str]]:
-        return self.ask(f"SELECT coalesce(id, n::VARCHAR), n, {_FINGERPRINT} FROM rows WHERE {where}", [value])
+        found = self.ask("SELECT id, n FROM samples WHERE id IN (SELECT unnest(?))", [list(samples)])
+        if len(found) <= _FEW:
+            return [(sample, n, fingerprint(texts_of(self.row(n)))) for sample, n in found]
+        numbers = [n for _, n in found]
+        return self.ask(f"SELECT id, n, {_FINGERPRINT} FROM rows WHERE n IN (SELECT unnest(?))", [numbers])
 
     def mark(self, marks: Iterable[tuple[int, str | None, list[str], list[str], list[str]]]) -> None:
         """Note verdict, raters, reasons and tags of samples, by number, so that they can be filtered by."""
@@ -204,9 +246,13 @@ class Samples:
             return
         types = ("INTEGER[]", "VARCHAR[]", "VARCHAR[][]", "VARCHAR[][]", "VARCHAR[][]")
         columns = ", ".join(f"unnest(?::{kind})" for kind in types)
-        # Nested lists would be unnested to their bottom otherwise; so each list is unnested once, side by side.
         with self._writing:
             self._connection.cursor().execute(f"INSERT OR REPLACE INTO marks SELECT {columns}", sides)
+
+
+def texts_of(row: dict[str, Any]) -> list[str]:
+    """Return what a row's messages say."""
+    return [message["content"] or "" for message in row["messages"] or []]
 
 
 def _signature(path: Path) -> tuple[int, int, int]:

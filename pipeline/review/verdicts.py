@@ -169,9 +169,7 @@ class VerdictLog:
                 if size < self._read:  # somebody has put another file in its place
                     touched = set(self._entries)
                     self._entries, self._done, self._read, self.unreadable = {}, {}, 0, 0
-                with self.path.open("rb") as file:
-                    file.seek(self._read)
-                    added = file.read()
+                added = _read_from(self.path, self._read) if size else b""
             except OSError as error:
                 raise PipelineError(f"cannot read {self.path}: {error.strerror or error}") from None
             whole = added[: added.rfind(b"\n") + 1]
@@ -277,6 +275,12 @@ class VerdictLog:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _read_from(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read()
 
 
 _READER = msgspec.json.Decoder(Entry)

@@ -96,7 +96,9 @@ def test_whole_turns_are_dropped_from_the_end_and_counted(picture: Picture) -> N
 def test_a_turn_of_a_million_words_is_not_even_tokenised() -> None:
     huge = "word " * 1_000_000
     made = prepared([row("first", talk(huge, "b")), row("second", talk("a", "b", "c", huge, "d", "e"))])
-    assert [(fault.id, fault.reason) for fault in made.rejected] == [("first", "too long for one turn")]
+    (fault,) = made.rejected
+    assert (fault.id, fault.reason) == ("first", "too long for one turn")
+    assert fault.detail == "the first turn takes more than 25,600 characters, and 400 tokens fit"
     assert made.shortened == {"second": 2}
 
 

@@ -10,8 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, RunStopped
 from pipeline.finetune.tracking import Step, Tracker, read_metrics
+from tests.finetune.test_states import disk_full_after
 
 STEP = Step(
     number=1,
@@ -60,6 +61,14 @@ def test_a_line_is_on_disk_at_once(tmp_path: Path) -> None:
         tracker.begin(0)
         tracker.step(STEP)
         assert len(read_metrics(tmp_path)) == 1
+
+
+def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
+    with Tracker(tmp_path, 10) as tracker:
+        tracker.begin(0)
+        tracker.step(STEP)
+        with disk_full_after(10), pytest.raises(RunStopped, match=r"cannot write .*metrics.jsonl: .*make room"):
+            tracker.step(replace(STEP, number=2))
 
 
 def test_steps_that_come_again_are_forgotten_and_so_is_half_a_line(tmp_path: Path) -> None:

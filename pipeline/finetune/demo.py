@@ -1,0 +1,264 @@
+"""From nothing to a model that sees, and to a chart that shows it: ``python -m pipeline finetune --demo``.
+
+Scenes are drawn, samples are written about them by ``generate`` with the offline writer, and a tiny LLaVA learns from
+those: a vision model frozen as it was drawn at random, a projector, and a language model that starts from nothing too.
+There is no first stage: a projector has nothing to learn from a language model that knows no language.
+
+Whether it sees is told by questions about scenes it has never met, whose answers are known. Being right there is no
+proof: a model that has learnt how many apples there usually are is often right. So it is asked the same about another
+image, and a second model learns from the same texts without any image. What the image adds is the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline.annotations.coco import read_scenes
+from pipeline.annotations.rendered import draw_scenes
+from pipeline.errors import PipelineError
+from pipeline.finetune.asking import Ask, ask
+from pipeline.finetune.charts import Score, Sight
+from pipeline.finetune.infants import save_language, save_vision
+from pipeline.finetune.model import Joined, load
+from pipeline.finetune.page import Answered, data_uri, write_page
+from pipeline.finetune.pictures import Picture, decode
+from pipeline.finetune.recipes import resolve, table
+from pipeline.finetune.rows import Row, read_rows
+from pipeline.finetune.sight import Kind, Question, is_right, questions
+from pipeline.finetune.tracking import read_metrics
+from pipeline.records import Scene
+from pipeline.settings import FinetuneSettings
+
+DEFAULT_OUT = Path("outputs/demo")
+IMAGES, SAMPLES_AN_IMAGE, HELD_OUT_IMAGES = 3000, 4, 120
+STEPS, BATCH, LR = 1500, 32, 2e-3
+HELD_OUT_SEEDS = 1_000_003  # scenes of seed s and those of s + this are two endless sets
+SHOWN = 6
+KINDS: tuple[Kind, ...] = ("counting", "what is where")
+_ALLOWED = {"demo", "seed", "out", "trackers"}
+
+_KIND = "looking"
+_KIND_FILES = {
+    "kind.toml": """\
+description = "one question about a picture, and its answer"
+shape = "turns"
+context = ["boxes"]
+examples = []
+min_turns = 1
+max_turns = 1
+""",
+    "system.jinja": """\
+You are told what is in a picture: one thing a line, as `category: [x1, y1, x2, y2]`, with the upper left and the lower
+right corner in fractions of the picture. Write one question about numbers or places, and its answer.
+
+{{ reply_format }}
+""",
+    "user.jinja": "{{ context }}\n",
+}
+"""A kind of reply made for this: the shipped ones are for models that can read more than forty words."""
+
+
+def demo(
+    settings: FinetuneSettings,
+    train: Callable[[FinetuneSettings], object],
+    say: Callable[[str], None],
+    *,
+    images: int = IMAGES,
+    steps: int = STEPS,
+) -> list[Sight]:
+    """Draw, annotate, train twice, ask, and write ``report.html``; the same call carries on where one stopped.
+
+    Args:
+        settings: ``--out``, ``--seed`` and ``--trackers`` count; the demonstration brings the others itself.
+        train: Trains as the settings it is given say, and leaves ``checkpoint/`` and ``metrics.jsonl`` in their
+            ``out``; if it has done so before, it may do nothing.
+        say: Told what happens.
+        images: To train on.
+        steps: Of each of the two trainings.
+
+    Returns:
+        How well the model sees, for each kind of question.
+
+    Raises:
+        PipelineError: The settings hold more, the folder is of another seed, or a part cannot be done.
+    """
+    folder = settings.out or DEFAULT_OUT
+    _check(settings, folder)
+    scenes, held_out = folder / "scenes", folder / "held-out"
+    _draw(images, scenes, settings.seed, say)
+    _draw(HELD_OUT_IMAGES, held_out, settings.seed + HELD_OUT_SEEDS, say)
+    run = _annotate(scenes, folder, say)
+    _save_bases(folder, run, settings.seed)
+    seeing, blind = (
+        _settings(settings, folder, name, data, steps)
+        for name, data in (("seeing", run), ("blind", folder / "blind.jsonl"))
+    )
+    say(f"training a model that sees ({steps:,} steps), into {seeing.out}")
+    train(seeing)
+    say(f"training a model that never sees, on the same texts, into {blind.out}")
+    train(blind)
+    say(f"asking both about {HELD_OUT_IMAGES} scenes that they have never met")
+    sights, answered = _examine(held_out, folder)
+    _write(folder, seeing, sights, answered)
+    for sight in sights:
+        true, other, none = (f"{score.share:.0%}" for score in (sight.true, sight.shuffled, sight.blind))
+        say(f"{sight.name}: {true} right with the image, {other} with another one, {none} by the blind model")
+    one = held_out / "images" / "000001.jpg"
+    say(f"the chart and its answers are in {folder / 'report.html'}; to ask it yourself:")
+    say(f'  python -m pipeline chat {folder / "seeing" / "checkpoint"} {one} "What does the picture show?"')
+    return sights
+
+
+def _check(settings: FinetuneSettings, folder: Path) -> None:
+    if others := sorted(settings.model_fields_set - _ALLOWED):
+        raise PipelineError(f"--{others[0].replace('_', '-')}: --demo brings its own; pass one of the two flags")
+    mark = folder / "demo.json"
+    told = {"seed": settings.seed}
+    if mark.exists() and json.loads(mark.read_text(encoding="utf-8")) != told:
+        raise PipelineError(f"{folder} holds a demonstration with another --seed; pass another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+def _draw(count: int, out: Path, seed: int, say: Callable[[str], None]) -> None:
+    if not out.exists():  # it appears when it is complete
+        say(f"drawing {count:,} scenes into {out}")
+        draw_scenes(count, out, seed, "table")
+
+
+def _annotate(scenes: Path, folder: Path, say: Callable[[str], None]) -> Path:
+    """Have ``generate`` write samples, as a person would, and return the run folder."""
+    prompts, run = folder / "prompts", folder / "samples"
+    (prompts / _KIND).mkdir(parents=True, exist_ok=True)
+    (folder / "examples").mkdir(exist_ok=True)
+    for name, text in _KIND_FILES.items():
+        (prompts / _KIND / name).write_text(text, encoding="utf-8")
+    words = ["generate", "--annotations", scenes, "--images", scenes / "images", "--prompts", prompts]
+    words += ["--seed-examples", folder / "examples", "--kinds", f"{_KIND}={SAMPLES_AN_IMAGE}", "--out", run]
+    line = [str(word) for word in words]
+    say(f"python -m pipeline {' '.join(line)}")
+    code = subprocess.run([sys.executable, "-m", "pipeline", *line], stdout=subprocess.DEVNULL).returncode
+    if code:
+        raise PipelineError(f"generate ended with exit code {code}; what it said stands above")
+    return run
+
+
+def _save_bases(folder: Path, run: Path, seed: int) -> None:
+    """Write both base models, and the texts without their images for the model that never sees."""
+    if (folder / "blind.jsonl").exists():  # the last to be written
+        return
+    texts = [message["content"] for row in _rows(run) for message in row.messages]
+    save_vision(folder / "vision", seed)
+    save_language(folder / "language", texts, seed)
+    beside = folder / ".blind.part"
+    lines = (json.dumps({"id": row.id, "kind": row.kind, "messages": list(row.messages)}) for row in _rows(run))
+    beside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    beside.replace(folder / "blind.jsonl")
+
+
+def _rows(run: Path) -> Iterator[Row]:
+    return (row for row in read_rows([str(run)], None, None) if isinstance(row, Row))
+
+
+def _settings(settings: FinetuneSettings, folder: Path, name: str, data: Path, steps: int) -> FinetuneSettings:
+    return FinetuneSettings(
+        data=(str(data),),
+        vision=str(folder / "vision"),
+        language=str(folder / "language"),
+        template="chatml",
+        steps=steps,
+        batch=BATCH,
+        micro_batch=BATCH,
+        lr=LR,
+        max_tokens=128,
+        dtype="float32",
+        seed=settings.seed,
+        trackers=settings.trackers,
+        out=folder / name,
+        save_every=500,
+        check_every=250,
+    )
+
+
+def _examine(held_out: Path, folder: Path) -> tuple[list[Sight], list[Answered]]:
+    """Ask both models, and return how they did and some of what they said."""
+    scenes = read_scenes(None, held_out / "instances_scenes.json", held_out / "images").scenes
+    pictures = {scene.image_id: decode(Picture(str(scene.path))) for scene in scenes}
+    others = dict(zip(pictures, [*list(pictures.values())[1:], next(iter(pictures.values()))], strict=True))
+    asked = list(questions(scenes))
+    seeing, blind = (load(str(folder / name / "checkpoint")) for name in ("seeing", "blind"))
+    told = {
+        "true": _ask(seeing, asked, pictures.__getitem__),
+        "shuffled": _ask(seeing, asked, others.__getitem__),
+        "blind": _ask(blind, asked, lambda _: None),
+    }
+    labels = _labels(scenes)
+    sights = [Sight(kind, *(_score(asked, answers, labels, kind) for answers in told.values())) for kind in KINDS]
+    return sights, [
+        Answered(
+            id=f"image {asked[at].image_id}",
+            question=asked[at].text,
+            expected=asked[at].truth,
+            answer=told["true"][at],
+            other_answer=told["shuffled"][at],
+            picture=data_uri(pictures[asked[at].image_id]),
+            other_picture=data_uri(others[asked[at].image_id]),
+        )
+        for at in _shown(asked)
+    ]
+
+
+def _ask(joined: Joined, asked: Sequence[Question], picture: Callable[[str], Image.Image | None]) -> list[str]:
+    return ask(joined, [Ask(picture(one.image_id), one.text) for one in asked], max_new_tokens=32)
+
+
+def _labels(scenes: Iterable[Scene]) -> list[str]:
+    return sorted({box.label for scene in scenes for box in scene.boxes})
+
+
+def _score(asked: Sequence[Question], answers: Sequence[str], labels: Sequence[str], kind: Kind) -> Score:
+    right = [is_right(one, answer, labels) for one, answer in zip(asked, answers, strict=True) if one.kind == kind]
+    return Score(sum(right), len(right))
+
+
+def _shown(asked: Sequence[Question]) -> list[int]:
+    """Return places of a few questions: numbers, places and things by turns, each of another image."""
+    abouts = ("number", "place", "things")
+    chosen: list[int] = []
+    for turn in range(SHOWN):
+        used = {asked[at].image_id for at in chosen}
+        about = abouts[turn % len(abouts)]
+        fit = (at for at, one in enumerate(asked) if one.about == about and one.image_id not in used)
+        chosen += [at] if (at := next(fit, None)) is not None else []
+    return chosen
+
+
+def _write(folder: Path, seeing: FinetuneSettings, sights: Sequence[Sight], answered: Sequence[Answered]) -> None:
+    write_page(
+        folder / "report.html",
+        title="It learns to see",
+        told="A tiny model that began as random numbers, and learnt from drawn scenes and from what the offline writer "
+        "wrote about them, is asked about scenes it has never met.",
+        metrics=read_metrics(folder / "seeing"),
+        settings=table(resolve(seeing, on_gpu=False)),
+        data={},
+        answered=answered,
+        sights=sights,
+        notes=[
+            "The vision model was never trained: its weights are as they were drawn. What is learnt is the projector "
+            "and the language model.",
+            f"All images are drawn; {HELD_OUT_IMAGES} of them, from a seed of their own, were kept for the questions.",
+        ],
+    )
+    figures = [
+        {"questions": one.name, "margin": round(one.margin, 4)}
+        | {name: getattr(one, name)._asdict() for name in ("true", "shuffled", "blind")}
+        for one in sights
+    ]
+    (folder / "sight.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,220 @@
+"""What training needs, from what a person asked for: model, samples, order, plan; and what they will take."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.errors import PipelineError
+from pipeline.finetune.costs import count_flops, forecast, measured_rate
+from pipeline.finetune.fingerprint import fingerprint, load_projector
+from pipeline.finetune.loop import Plan
+from pipeline.finetune.model import Joined, add_lora, freeze, join, load, use_template
+from pipeline.finetune.order import Order, split
+from pipeline.finetune.pixels import padding
+from pipeline.finetune.preparation import Prepared, prepare
+from pipeline.finetune.ranks import Ranks, must_shard
+from pipeline.finetune.recipes import RECIPES, Resolved
+from pipeline.finetune.rows import Rejected, Row, read_rows
+from pipeline.finetune.summary import lines, summarise
+from pipeline.finetune.templates import load_template
+from pipeline.settings import FinetuneSettings, read_weights
+
+Say = Callable[[str], None]
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that training needs."""
+
+    joined: Joined
+    prepared: Prepared
+    order: Order
+    plan: Plan
+    resolved: Resolved
+    about: dict[str, str]
+    """What must be the same for a run to carry on, beside the plan."""
+
+
+def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, folder: Path, tell: Say) -> Ready:
+    """Open the model, read and encode the data, and make the plan; what cannot be used goes to ``rejected.jsonl``.
+
+    Raises:
+        PipelineError: A model or the data cannot be read, they do not go together, or nothing is left to train on.
+    """
+    values = resolved.values
+    joined = _open_model(settings, resolved)
+    bases = json.dumps(fingerprint(joined, values.template), sort_keys=True)  # before anything is added or learnt
+    prepared = _prepare(settings, resolved, joined, ranks, folder, tell)
+    training = prepared.training()
+    if not len(training):
+        raise PipelineError(f"no samples to train on: {_why_none(prepared)}")
+    order = Order(
+        training,
+        prepared.lengths,
+        prepared.picture,
+        seed=settings.seed,
+        batch=values.batch,
+        by_length=values.by_length,
+    )
+    if values.lora_rank and settings.stage == "instruct":
+        add_lora(joined, values.lora_rank, values.lora_alpha, values.lora_dropout, seed=settings.seed)
+    freeze(joined, settings.stage)
+    dtype = DTYPES[resolved.dtype]
+    resting = forecast(joined, dtype, tokens=0, supervised=0).resting
+    plan = Plan(
+        steps=resolved.steps or max(1, round(values.epochs * order.steps_an_epoch)),
+        lr=values.lr,
+        projector_lr=values.projector_lr,
+        warmup=values.warmup,
+        weight_decay=values.weight_decay,
+        clip=values.clip,
+        dtype=dtype,
+        seed=settings.seed,
+        micro_batch=resolved.micro_batch,
+        save_every=settings.save_every,
+        keep=settings.keep,
+        check_every=settings.check_every,
+        shard=must_shard(ranks, resting),
+    )
+    about = {
+        "--stage": settings.stage,
+        "--template": values.template,
+        "--batch": str(values.batch),
+        "the base models": bases,
+        "--lora-rank": str(values.lora_rank),
+        "--lora-alpha": str(values.lora_alpha),
+    }
+    return Ready(joined, prepared, order, plan, resolved, about)
+
+
+def _open_model(settings: FinetuneSettings, resolved: Resolved) -> Joined:
+    values = resolved.values
+    if settings.model:
+        joined = load(settings.model, dtype=torch.float32)
+    else:
+        joined = join(
+            values.vision,
+            values.language,
+            values.projector,
+            feature_layer=values.feature_layer,
+            seed=settings.seed,
+            dtype=torch.float64 if resolved.dtype == "float64" else torch.float32,
+        )
+        if values.fitting == "pad":
+            joined.processor.image_processor = padding(joined.processor.image_processor)
+    use_template(joined, values.template)
+    if settings.projector_from:
+        inside = settings.projector_from / "projector"
+        # A first stage has another form of conversation; the projector is expected to have learnt from that one.
+        learnt_from = RECIPES[settings.recipe]["align"].values.template
+        load_projector(joined, inside if inside.is_dir() else settings.projector_from, learnt_from)
+    return joined
+
+
+def _prepare(
+    settings: FinetuneSettings, resolved: Resolved, joined: Joined, ranks: Ranks, folder: Path, tell: Say
+) -> Prepared:
+    """Have the first process read, check and encode the data, and the others take it from there."""
+    path = folder / ".prepared.pkl"
+    if ranks.is_first:
+        prepared = prepare(
+            open_rows(settings),
+            joined.tokenizer,
+            load_template(resolved.values.template, joined.tokenizer),
+            max_tokens=resolved.values.max_tokens,
+            image_tokens=joined.image_tokens,
+            placement=settings.placement,
+            held_out_share=settings.held_out,
+            seed=settings.seed,
+            decode_pictures=not (folder / "states").exists(),  # a run that carries on has looked at them
+        )
+        if ranks.count > 1:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(pickle.dumps(prepared))
+    ranks.hear_first(None)  # wait for the first
+    if not ranks.is_first:
+        prepared = pickle.loads(path.read_bytes())
+    ranks.gather(None)
+    if ranks.is_first:
+        path.unlink(missing_ok=True)
+        _write_rejected(prepared, folder, settings, tell)
+    return prepared
+
+
+def open_rows(settings: FinetuneSettings) -> Iterator[Row | Rejected]:
+    """Return the rows that a person asked for, anew."""
+    kinds = read_weights(settings.kinds) if settings.kinds else None
+    return read_rows(settings.data, settings.images, kinds, seed=settings.seed)
+
+
+def _write_rejected(prepared: Prepared, folder: Path, settings: FinetuneSettings, tell: Say) -> None:
+    if not prepared.rejected or settings.dry_run:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    told = [
+        {"id": each.id, "data": settings.data[each.source], "reason": each.reason, "detail": each.detail}
+        for each in prepared.rejected
+    ]
+    path = folder / "rejected.jsonl"
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in told), encoding="utf-8")
+    tell(f"{len(told):,} samples cannot be used; {path} says why")
+
+
+def _why_none(prepared: Prepared) -> str:
+    if prepared.rejected:
+        first = prepared.rejected[0]
+        return f"{len(prepared.rejected):,} rejected, the first ({first.id}) for: {first.reason}"
+    return "all are held out or left out by weights" if len(prepared) or prepared.left_out else "the data is empty"
+
+
+def tell_data(ready: Ready, ranks: Ranks, tell: Say) -> None:
+    """Tell counts, lengths, and what training will take."""
+    plan, prepared = ready.plan, ready.prepared
+    for line in lines(summarise(prepared, ready.order, micro_batch=plan.micro_batch, ranks=ranks.count)):
+        tell(line)
+    first = split(
+        ready.order.step(0), prepared.lengths, prepared.picture, micro_batch=plan.micro_batch, ranks=ranks.count
+    )
+    largest = max(first, key=lambda part: len(part) * max((prepared.lengths[one] for one in part), default=0))
+    tokens = len(largest) * int(max(prepared.lengths[one] for one in largest))
+    supervised = int(sum(prepared.supervised[one] for one in largest))
+    shards = ranks.count if plan.shard else 1
+    memory = forecast(ready.joined, plan.dtype, tokens=tokens, supervised=supervised, shards=shards)
+    tell(
+        f"memory, by arithmetic: {_gigabytes(memory.total)} ({_gigabytes(memory.weights)} weights, "
+        f"{_gigabytes(memory.gradients)} gradients, {_gigabytes(memory.averages)} AdamW, "
+        f"{_gigabytes(memory.activations)} activations of {tokens:,} tokens)"
+    )
+    seconds = _forecast_seconds(ready, ranks)
+    batch = ready.resolved.values.batch
+    tell(f"{plan.steps:,} steps of {batch:,} samples, at least {duration(seconds)} by arithmetic")
+
+
+def _forecast_seconds(ready: Ready, ranks: Ranks) -> float:
+    """Return how long the steps take if the devices do nothing but multiply matrices at the rate measured here."""
+    prepared = ready.prepared
+    training = prepared.training()
+    lengths = torch.from_numpy(prepared.lengths[training])
+    supervised, images = int(prepared.supervised[training].sum()), int(np.sum(prepared.picture[training] >= 0))
+    epoch = count_flops(ready.joined).total(lengths, supervised, images)
+    rate = measured_rate(ranks.device, ready.plan.dtype) * ranks.count
+    return ready.plan.steps / ready.order.steps_an_epoch * epoch / rate
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 else f"{count / 2**20:,.0f} MiB"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words."""
+    if seconds < 120:
+        return f"{seconds:,.0f} s"
+    return f"{seconds / 60:,.0f} min" if seconds < 7200 else f"{seconds / 3600:,.1f} h"
