@@ -100,7 +100,7 @@ def _moving_line() -> Bar:
 
 def printable(line: str) -> str:
     """Return a text as one line that does nothing to a terminal, whatever an id or a server's answer in it may hold."""
-    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(line.split()))
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "?" for sign in line)
 
 
 def _dollars(cost_usd: float) -> str:

@@ -6,7 +6,6 @@ import io
 import json
 import stat
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Generic, TypeVar
 
@@ -157,13 +156,15 @@ def _read(
 def _read_in_chunks(
     source: BinaryIO, path: Path, row: type[Row], fast: Mapping[str, list[Decode]], converters: tolerant.Converters
 ) -> AnnotationFile[Row]:
-    decoders: dict[str, list[Decode]] = {}
-    for name, convert in converters.items():
-        decoders[name] = [*fast[name], partial(tolerant.read_rows, key=name, convert=convert, path=path)]
+    decoders = {key: [*fast[key], _tolerant(key, convert, path)] for key, convert in converters.items()}
     file = AnnotationFile(path, row)
     for key, rows in read_chunks(source, decoders, tolerant.NEEDED):
         file.take(key, rows)
     return file
+
+
+def _tolerant(key: str, convert: tolerant.Converter, path: Path) -> Decode:
+    return lambda chunk, before: tolerant.read_rows(chunk, before, key=key, convert=convert, path=path)
 
 
 def _rows_of(row: type) -> Decode:

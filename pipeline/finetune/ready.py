@@ -152,7 +152,8 @@ def _prepare(
 def open_rows(settings: FinetuneSettings) -> Iterator[Row | Rejected]:
     """Return the rows that a person asked for, anew."""
     kinds = read_weights(settings.kinds) if settings.kinds else None
-    return read_rows(settings.data, settings.images, kinds, seed=settings.seed)
+    captions = settings.stage == "align"
+    return read_rows(settings.data, settings.images, kinds, seed=settings.seed, captions=captions)
 
 
 def _write_rejected(prepared: Prepared, folder: Path, settings: FinetuneSettings, tell: Say) -> None:

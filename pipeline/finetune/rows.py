@@ -24,6 +24,9 @@ from pipeline.finetune.pictures import Picture
 from pipeline.finetune.sources import Entry, Source, Told, find_files, parse_source, read_entries
 from pipeline.finetune.tokens import IMAGE_TEXT
 
+CAPTION = "caption"
+REQUEST = "Describe this picture in one sentence."
+"""What a caption answers; the form ``plain`` does not show it."""
 LONGEST_ID = 200  # characters; what is longer is no id but a text in the wrong place
 
 _COCO = re.compile(r"(?:COCO_(?:train|val|test)20\d\d_)?0*(\d+)(?:\.\w{3,4})?")
@@ -66,7 +69,12 @@ class _Unfit(Exception):
 
 
 def read_rows(
-    sources: Sequence[str], images: Path | None, kinds: Mapping[str, float] | None, *, seed: int = 0
+    sources: Sequence[str],
+    images: Path | None,
+    kinds: Mapping[str, float] | None,
+    *,
+    seed: int = 0,
+    captions: bool = False,
 ) -> Iterator[Row | Rejected]:
     """Return the rows of sources, one after another; sources are looked for at once and read later.
 
@@ -77,6 +85,8 @@ def read_rows(
         images: Folder with the image files, for rows that name them or whose paths are of another machine.
         kinds: Weights by kind, on top of the source's; other kinds are left out. None: all kinds.
         seed: Of which samples a weight takes.
+        captions: Whether to take the captions of a run's images, each as a sample of the kind ``caption``, instead of
+            its samples: what the first stage learns from. Other files are taken as they are.
 
     Raises:
         PipelineError: A source or the image folder is not there or is not what it should be. While iterating: a
@@ -86,7 +96,7 @@ def read_rows(
         raise PipelineError("nothing to train on; pass --data with a run folder or a file, or --demo")
     parsed = [parse_source(source) for source in sources]
     files = [find_files(source.path) for source in parsed]
-    return _Reader(parsed, files, images, kinds, seed).rows()
+    return _Reader(parsed, files, images, kinds, seed, captions).rows()
 
 
 def held_out(row: Row, share: float, seed: int) -> bool:
@@ -121,12 +131,15 @@ class _Reader:
         images: Path | None,
         kinds: Mapping[str, float] | None,
         seed: int,
+        captions: bool,
     ) -> None:
         self._sources = sources
         self._files = files
         self._folder = Pictures(images) if images else None
         self._kinds = kinds
         self._seed = seed
+        self._captions = captions
+        self._captioned: set[tuple[int, str]] = set()
         self._ids: set[str] = set()
         self._kinds_met: dict[str, None] = {}
         self._embedded: dict[str, Picture] = {}  # each image once, whichever rows hold a copy
@@ -135,11 +148,23 @@ class _Reader:
         for at, (source, files) in enumerate(zip(self._sources, self._files, strict=True)):
             for file in files:
                 for entry in read_entries(file):
-                    yield self._row(at, source, file, entry)
+                    for own in self._captions_of(at, entry) if self._captions and entry.is_ours else (entry,):
+                        yield self._row(at, source, file, own)
         for kind in self._kinds or ():
             if kind not in self._kinds_met:
                 there = ", ".join(self._kinds_met) or "no row at all"
                 raise PipelineError(f"--kinds: no row is of the kind {kind!r}; there is {there}")
+
+    def _captions_of(self, at: int, entry: Entry) -> Iterator[Entry]:
+        """Yield the captions of an image that has not come yet; the run's other samples of it have the same ones."""
+        image_id = _text(entry.fields.get("image_id"))
+        if (at, image_id) in self._captioned:
+            return
+        self._captioned.add((at, image_id))
+        for number, caption in enumerate(entry.fields.get("captions") or ()):
+            messages = [{"role": "user", "content": REQUEST}, {"role": "assistant", "content": caption}]
+            own = {"id": f"{image_id}/{CAPTION}/{number}", "kind": CAPTION, "messages": messages}
+            yield entry._replace(fields=entry.fields | own)
 
     def _row(self, at: int, source: Source, file: Path, entry: Entry) -> Row | Rejected:
         row_id = self._unique_id(source, entry)

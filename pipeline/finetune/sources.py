@@ -30,7 +30,7 @@ SUFFIXES = (".arrow", ".parquet", ".json", ".jsonl")
 MOST_WEIGHT = 1000
 BATCH_ROWS = 200  # of Parquet, whose pictures are unpacked with it
 
-_WANTED = ("id", "image_id", "file_name", "kind", "messages", "conversations")
+_WANTED = ("id", "image_id", "file_name", "kind", "messages", "conversations", "captions")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _UNREADABLE = (ValueError, RecursionError, msgspec.DecodeError)  # UnicodeDecodeError is a ValueError
 

@@ -36,6 +36,7 @@ _SEEN_AFTER = {"for": word_set("except look looks room"), "as": word_set("such w
 """Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
 _ALONE = word_set("single lone sole solitary only")
 _NOT_EVEN = (["anything", "but"], ["let", "alone"], ["much", "less"], ["never", "mind"])
+_SAYINGS = (["by", "the", "book"], ["in", "my", "book"])
 _PERIODS = word_set("hour day week month year minute second night time")
 _COMPARES = word_set("more less fewer rather")
 _STOPS = word_set(". ? !")
@@ -164,7 +165,7 @@ def _read_setting(low: list[str], found: Mention) -> None:
     word = low[index]
     if word in _HOLDS and found.counted:
         found.real = False
-    elif low[index - 1 : index + 1] in _NOT_EVEN:
+    elif low[index - 1 : index + 1] in _NOT_EVEN or low[index : found.last + 1] in _SAYINGS:
         found.real = False
     elif word in NOT_REALLY:
         before = low[index - 1]

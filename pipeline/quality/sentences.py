@@ -24,9 +24,12 @@ class Text:
     def start(self, word: int) -> int:
         """Return where a word begins in the message."""
         starts = self._starts
-        while len(starts) <= word:  # each word is the next of its kind after the one before
-            end = self.end(len(starts) - 1) if starts else 0
-            starts.append(self._lower.index(self.low[len(starts)], end))
+        if len(starts) <= word:
+            end = starts[-1] + len(self.low[len(starts) - 1]) if starts else 0
+            for each in self.low[len(starts) : word + 1]:  # each is the next of its kind after the one before
+                begin = self._lower.index(each, end)
+                starts.append(begin)
+                end = begin + len(each)
         return starts[word]
 
     def end(self, word: int) -> int:
