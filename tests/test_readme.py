@@ -12,7 +12,7 @@ from pipeline.llm import writer
 from tests.conftest import REPO
 
 README = (REPO / "README.md").read_text()
-BROUGHT = {"--model", "--prompts", "serve", "--judge", "--synonyms", "--instances"}
+BROUGHT = {"--model", "--prompts", "serve", "--judge", "--synonyms", "--instances", "finetune", "chat"}
 """Words of commands that need what the reader brings or starts."""
 
 

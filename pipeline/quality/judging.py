@@ -112,36 +112,43 @@ class Judge:
             if index in denied:
                 self._absence(statement, mention, sense)
             elif mention.real:
-                guess = statement.imagined or statement.is_hedged(mention.head) or _is_negated(statement, mention)
                 if mention.counted:
-                    self._count(statement, mention, sense, placed.get(index, ()), guess=guess)
+                    self._count(statement, mention, sense, placed.get(index, ()))
                 elif not mention.pronoun and not (mention.article == "the" and sense.word in self._named):
-                    self._presence(statement, mention, sense, guess=guess, presumed=presumed)
+                    self._presence(statement, mention, sense, presumed=presumed)
                 self._named.add(sense.word)
-                if not guess and not mention.pronoun:
+                if not mention.pronoun:
                     self._colours(statement, mention, sense)
 
-    def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, guess: bool, presumed: bool) -> None:
+    def _is_doubted(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
+        """Tell whether a mention is a guess, or of what the message itself denies."""
+        guess = statement.imagined or statement.is_hedged(mention.head) or _is_negated(statement, mention)
+        return guess or bool(sense.may & self.denied)
+
+    def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         verdict, there = judge_presence(sense, self.evidence)
-        doubt = guess or mention.likeness or bool(sense.may & self.denied) or (presumed and mention.article != "the")
-        general = mention.many and not mention.article and not is_shown(statement, mention)
-        if verdict == "contradicted" and (doubt or general):
-            verdict = "not checkable"
-        least = 2 if mention.article == "another" and sense.word in self._named else mention.least
-        if least > 1 and mention.article in ("a", "another") and verdict == "supported":
-            number = self.evidence.count(sense)
-            if number.high is not None and number.high < least:
-                doubt = guess or presumed or bool(sense.may & self.denied)
-                verdict = "not checkable" if doubt else "contradicted"
-                detail = f"the boxes show {told(len(number.boxes), sense)}"
-                self.add(mention.first, mention.last, "count", verdict, number.boxes, number.captions, detail)
-                return
+        if verdict == "contradicted":
+            general = mention.many and not mention.article and not is_shown(statement, mention)
+            doubt = general or mention.likeness or (presumed and mention.article != "the")
+            if doubt or self._is_doubted(statement, mention, sense):
+                verdict = "not checkable"
+        elif self._is_one_too_many(mention, sense) and not (presumed or self._is_doubted(statement, mention, sense)):
+            there = self.evidence.count(sense)
+            detail = f"the boxes show {told(len(there.boxes), sense)}"
+            self.add(mention.first, mention.last, "count", "contradicted", there.boxes, there.captions, detail)
+            return
         detail = f"neither the boxes nor the captions show {one_of(sense)}"
         self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
 
-    def _count(
-        self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place], *, guess: bool
-    ) -> None:
+    def _is_one_too_many(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether "a second dog", or "another dog" after a dog, is more than there are."""
+        least = 2 if mention.article == "another" and sense.word in self._named else mention.least
+        if least == 1 or mention.article not in ("a", "another"):
+            return False
+        high = self.evidence.count(sense).high
+        return high is not None and 0 < high < least
+
+    def _count(self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place]) -> None:
         low, high = mention.low or 0, mention.high
         is_some = mention.part and mention.article != "the"
         if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
@@ -162,7 +169,7 @@ class Judge:
                 there = near
                 verdict = judge_number(low, high, exact, there)
                 detail = f"the boxes show {told(len(there.boxes), sense)} there"
-        if (guess or sense.may & self.denied) and verdict == "contradicted":
+        if verdict == "contradicted" and self._is_doubted(statement, mention, sense):
             verdict = "not checkable"
         self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
 
@@ -189,7 +196,7 @@ class Judge:
 
     def _colours(self, statement: Statement, mention: Mention, sense: Sense) -> None:
         colours = said_colours(statement, mention)
-        if colours:
+        if colours and not self._is_doubted(statement, mention, sense):
             verdict, captions, detail = judge_colours(colours, sense, self.evidence)
             self.add(mention.first, mention.last, "attribute", verdict, (), captions, detail)
 

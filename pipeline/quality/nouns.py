@@ -35,8 +35,8 @@ _HOLDS = word_set("take takes fit fits seat seats")
 _SEEN_AFTER = {"for": word_set("except look looks room"), "as": word_set("such well"), "like": word_set("look looks")}
 """Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
 _ALONE = word_set("single lone sole solitary only")
-_NOT_EVEN = (["anything", "but"], ["let", "alone"], ["much", "less"], ["never", "mind"])
-_SAYINGS = (["by", "the", "book"], ["in", "my", "book"])
+_NOT_EVEN = frozenset((("anything", "but"), ("let", "alone"), ("much", "less"), ("never", "mind")))
+_RATES = word_set("a an at")
 _PERIODS = word_set("hour day week month year minute second night time")
 _COMPARES = word_set("more less fewer rather")
 _STOPS = word_set(". ? !")
@@ -152,20 +152,25 @@ def is_modifier(low: list[str], last: int, stop: int, form: Form, lexicon: Lexic
     return True
 
 
+def _is_rate(low: list[str], after: int) -> bool:
+    """Tell whether "an hour" or "at a time" follows."""
+    if after + 1 >= len(low) or low[after] not in _RATES:
+        return False
+    return low[after + 1] in _PERIODS or low[after : after + 3] == ["at", "a", "time"]
+
+
 def _read_setting(low: list[str], found: Mention) -> None:
     """See from the word before whether the thing is thought of or depicted rather than there."""
     index = found.first - 1
-    after = low[found.last + 1 : found.last + 4]
-    found.real &= after != ["at", "a", "time"] and not (
-        len(after) > 1 and after[0] in ARTICLES and after[1] in _PERIODS
-    )
-    found.real &= low[found.first] != "every"
+    if low[found.first] == "every" or _is_rate(low, found.last + 1):
+        found.real = False
+        return
     if index < 0:
         return
     word = low[index]
-    if word in _HOLDS and found.counted:
+    if (word in _HOLDS and found.counted) or (low[index - 1], word) in _NOT_EVEN:
         found.real = False
-    elif low[index - 1 : index + 1] in _NOT_EVEN or low[index : found.last + 1] in _SAYINGS:
+    elif word == "by" and low[found.first : found.last + 1] == ["the", "book"]:
         found.real = False
     elif word in NOT_REALLY:
         before = low[index - 1]
