@@ -226,7 +226,7 @@ def test_faults_of_the_server_lose_nothing(coco: Callable[..., Path]) -> None:
     )
     annotations = coco(60)
     with background(told, model="model", faults=faults) as server:
-        assert generate(annotations, server, "run", "--timeout", "1") == 0
+        assert generate(annotations, server, "run", "--timeout", "1", "--attempts", "6") == 0
         stats = server.stats()
     assert min(stats.by_status[429], stats.by_status[500], stats.dropped, stats.malformed) > 0
     samples = rows("run/samples.parquet")

@@ -6,6 +6,7 @@ import io
 import json
 import stat
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Generic, TypeVar
 
@@ -156,15 +157,17 @@ def _read(
 def _read_in_chunks(
     source: BinaryIO, path: Path, row: type[Row], fast: Mapping[str, list[Decode]], converters: tolerant.Converters
 ) -> AnnotationFile[Row]:
-    decoders = {key: [*fast[key], _tolerant(key, convert, path)] for key, convert in converters.items()}
     file = AnnotationFile(path, row)
-    for key, rows in read_chunks(source, decoders, tolerant.NEEDED):
+    for key, rows in read_chunks(source, _decoders(path, fast, converters), tolerant.NEEDED):
         file.take(key, rows)
     return file
 
 
-def _tolerant(key: str, convert: tolerant.Converter, path: Path) -> Decode:
-    return lambda chunk, before: tolerant.read_rows(chunk, before, key=key, convert=convert, path=path)
+def _decoders(path: Path, fast: Mapping[str, list[Decode]], converters: tolerant.Converters) -> dict[str, list[Decode]]:
+    return {
+        key: [*fast[key], partial(tolerant.read_rows, key=key, convert=convert, path=path)]
+        for key, convert in converters.items()
+    }
 
 
 def _rows_of(row: type) -> Decode:

@@ -70,6 +70,7 @@ def demo(
     say: Callable[[str], None],
     *,
     images: int = IMAGES,
+    held_out_images: int = HELD_OUT_IMAGES,
     steps: int = STEPS,
 ) -> list[Sight]:
     """Draw, annotate, train twice, ask, and write ``report.html``; the same call carries on where one stopped.
@@ -80,6 +81,7 @@ def demo(
             ``out``; if it has done so before, it may do nothing.
         say: Told what happens.
         images: To train on.
+        held_out_images: To ask about.
         steps: Of each of the two trainings.
 
     Returns:
@@ -92,7 +94,7 @@ def demo(
     _check(settings, folder)
     scenes, held_out = folder / "scenes", folder / "held-out"
     _draw(images, scenes, settings.seed, say)
-    _draw(HELD_OUT_IMAGES, held_out, settings.seed + HELD_OUT_SEEDS, say)
+    _draw(held_out_images, held_out, settings.seed + HELD_OUT_SEEDS, say)
     run = _annotate(scenes, folder, say)
     _save_bases(folder, run, settings.seed)
     seeing, blind = (
@@ -103,7 +105,7 @@ def demo(
     train(seeing)
     say(f"training a model that never sees, on the same texts, into {blind.out}")
     train(blind)
-    say(f"asking both about {HELD_OUT_IMAGES} scenes that they have never met")
+    say(f"asking both about {held_out_images} scenes that they have never met")
     sights, answered = _examine(held_out, folder)
     _write(folder, seeing, sights, answered)
     for sight in sights:
@@ -253,7 +255,7 @@ def _write(folder: Path, seeing: FinetuneSettings, sights: Sequence[Sight], answ
         notes=[
             "The vision model was never trained: its weights are as they were drawn. What is learnt is the projector "
             "and the language model.",
-            f"All images are drawn; {HELD_OUT_IMAGES} of them, from a seed of their own, were kept for the questions.",
+            "All images are drawn; those that it is asked about come from a seed of their own.",
         ],
     )
     figures = [

@@ -145,7 +145,7 @@ def write_page(
         told: What the run is, in a sentence.
         metrics: Of ``read_metrics``.
         settings: Name, value and source of each, of ``recipes.table``.
-        data: Of ``summary.figures``.
+        data: Of ``summary.summarise``; empty: not told.
         answered: Of ``answers``.
         sights: How well the model sees, where it was asked questions whose answers are known.
         notes: Sentences at the foot of the page.

@@ -14,6 +14,8 @@ from pipeline.quality.vocabulary import BE, IMAGES, NONE, NOT, SEES, SIGNS, THER
 from pipeline.records import Verdict
 
 _LACKS = word_set("without lacks lacking lack missing minus sans")
+_WANTS = word_set("need needs needed want wants wanted require requires prefer prefers fear fears know knows")
+"""Verbs of which "no dog" is what they are about, there or not."""
 _RID = word_set("free empty devoid bare clear")
 """Words that deny a thing with "of": the street is empty of cars."""
 _TRACES = word_set("sign signs trace traces evidence hint glimpse")
@@ -26,8 +28,8 @@ _SEEN = word_set("visible present seen found shown there here anywhere spotted")
 _ENDS = SIGNS | word_set("though although so because while")
 _SKIPPED = _SEEN | word_set(
     "around about sight view either whatsoever can could is are was be have has been come turned arrived up appear "
-    "appears out made put set laid evident evidence far yet today that i you we one see make absent missing nowhere not it's "
-    "they're isn't aren't wasn't weren't can't cannot simply"
+    "appears out made put set laid evident evidence far yet today that i you we one see make absent missing nowhere "
+    "not it's they're isn't aren't wasn't weren't can't cannot simply"
 )
 _COME = word_set("been come turned arrived made shown appeared not")
 _PREPOSITIONS = word_set("on at in by near under beside around among next from within")
@@ -105,7 +107,7 @@ def denials(statement: Statement) -> set[int]:
 def _is_denied(statement: Statement, index: int, mention: Mention, denied: set[int]) -> bool:
     low, before = statement.low, statement.before(mention.first)
     if mention.article == "no":
-        return not mention.part and (not mention.pronoun or _is_of_being(statement, mention))
+        return not mention.part and before not in _WANTS and (not mention.pronoun or _is_of_being(statement, mention))
     if before in _LACKS or (before in ("or", "nor") and index - 1 in denied and mention.article in ("", "any")):
         return True
     if before == "of" and mention.first - 1 > statement.first:

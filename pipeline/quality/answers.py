@@ -8,7 +8,7 @@ from pipeline.quality.judging import Judge
 from pipeline.quality.lexicon import Lexicon
 from pipeline.quality.mentions import Mention
 from pipeline.quality.parsing import read_statement
-from pipeline.quality.pronouns import Memory
+from pipeline.quality.pronouns import NOUNLESS, Memory
 from pipeline.quality.questions import Asked, remember
 from pipeline.quality.sentences import Text, split_sentences
 from pipeline.quality.statements import Located, Relation, Statement
@@ -27,6 +27,7 @@ _IT = word_set("it them its their")
 
 def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory: Memory) -> None:
     """Add the claims of an answer to its judge's, those that it makes only together with its question included."""
+    judge.asked = [mention for statement in asked.statements for mention in statement.mentions]
     statements = []
     for order, (first, stop) in enumerate(split_sentences(text.low)):
         statement = read_statement(text.low, first, stop, lexicon, memory)
@@ -67,7 +68,7 @@ def _complete(asked: Asked, statement: Statement) -> None:
         _complete_count(asked, asked.subject, statement)
     if asked.asks_where:
         _complete_places((asked.subject,), statement, sole=True)
-    elif asked.closed or asked.size is not None:
+    else:
         _complete_places(tuple(asked.statements[-1].mentions), statement, sole=False)
 
 
@@ -109,7 +110,7 @@ def _complete_count(asked: Asked, subject: Mention, statement: Statement) -> Non
         if mention.sense.open and mention.sense.may >= subject.sense.may:
             mention.sense = subject.sense  # "How many surfboards?" "Two boards."
         mention.answers = True
-        mention.part &= not mention.pronoun
+        mention.part &= asked.restricted or not mention.pronoun
         mention.total = not (asked.restricted or mention.described or mention.part or mention.article == "the")
         return
 
@@ -131,11 +132,19 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
     for start, each in said:
         is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
         is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[first:start])
-        if not each.subjects or is_joined or is_told:  # "On the left, near a cup" has no other subject
+        if each.subjects and not (is_joined or is_told):
+            if sole and start == first and isinstance(each, Located):
+                each.subjects = (*places, *each.subjects)
+        elif (
+            sole or is_joined or _is_bare(statement.low, first, start)
+        ):  # "On the left, near a cup" has no other subject
             each.subjects = places
-        elif sole and start == first and isinstance(each, Located):
-            each.subjects = (*places, *each.subjects)
     for subject in subjects:
         statement.mentions.append(
             msgspec.structs.replace(subject, first=first, head=first, last=first, pronoun=True, low=None, high=None)
         )
+
+
+def _is_bare(low: list[str], first: int, stop: int) -> bool:
+    """Tell whether no other thing is named before a place: "yes, over on the left", not "the platform on the left"."""
+    return all(word in NOUNLESS or word in _STARTS or word.endswith(("ing", "ed", "ly")) for word in low[first:stop])

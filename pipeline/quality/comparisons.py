@@ -148,16 +148,15 @@ def _judge_extremes(statement: Statement, evidence: Evidence) -> Iterator[Compar
         is_larger = _size_said(statement, mention, located)
         boxes = evidence.boxes_of(mention.sense)
         there = _at(located, boxes, evidence)
-        if is_larger is None or len(there) != 1 or len(boxes) < 2:
+        rivals = [each for each in boxes if each not in there]
+        if is_larger is None or not there or not rivals:
             continue
         first, last = min(mention.first, located.place.first), max(mention.last, located.place.last)
         needed = _LARGER if not _PICTURED.isdisjoint(low[statement.first : statement.stop]) else _FAR_LARGER
-        if is_larger:
-            rival = max((each for each in boxes if each not in there), key=lambda each: area(evidence.boxes[each]))
-            yield _larger(there[0], rival, needed, first, last, evidence)
-        else:
-            rival = min((each for each in boxes if each not in there), key=lambda each: area(evidence.boxes[each]))
-            yield _larger(rival, there[0], needed, first, last, evidence)
+        utmost = max if is_larger else min
+        one, rival = (utmost(each, key=lambda box: area(evidence.boxes[box])) for each in (there, rivals))
+        large, small = (one, rival) if is_larger else (rival, one)
+        yield _larger(large, small, needed, first, last, evidence)
 
 
 def _size_said(statement: Statement, mention: Mention, located: Located) -> bool | None:

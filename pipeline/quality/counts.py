@@ -135,7 +135,7 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
     listed = _listed(statement, mention)
     if listed[0].first == statement.first:
         rest = statement.low[listed[-1].last + 1 : statement.stop]
-        return rest[:1] == [] or rest[0] in SIGNS or (ends and not _PICTURED.isdisjoint(rest))
+        return rest[:1] == [] or rest[0] in SIGNS or (len(listed) > 1 and not _PICTURED.isdisjoint(rest))
     before = statement.before(mention.first)
     if before == "and" and listed[0] is not mention:
         return True
@@ -148,7 +148,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
 
 def _listed(statement: Statement, mention: Mention) -> list[Mention]:
     """Return the names of the list in which a name stands: "cats, dogs and horses"."""
-    low, found = statement.low, []
+    low = statement.low
+    found: list[Mention] = []
     for each in statement.mentions:
         if each.pronoun and each is not mention:
             continue

@@ -196,7 +196,7 @@ class Evidence:
         told += [
             value
             for value in totals.values()
-            if value > boxes or (1 < value and boxes <= 3 * value and sense.sure and not plural)
+            if value > boxes or (value > 1 and boxes <= 3 * value and sense.sure and not plural)
         ]
         if singular >= 2 and not plural:
             told.append(1)

@@ -26,6 +26,9 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 """Verbs with which a question may speak of people whom nobody sees."""
 
 
+_ROLES = ("er", "or", "ist")
+
+
 class Judge:
     """Makes the claims of one message."""
 
@@ -44,6 +47,8 @@ class Judge:
         """Labels of things that the message says are absent."""
         self.mentions: list[Mention] = []
         """All mentions of the message, as far as it has been read."""
+        self.asked: list[Mention] = []
+        """All mentions of its question."""
         self._message = message
         self.text = text
         self._named: set[str] = set()
@@ -129,7 +134,12 @@ class Judge:
         verdict, there = judge_presence(sense, self.evidence)
         if verdict == "contradicted":
             general = mention.many and not mention.article and not is_shown(statement, mention)
-            doubt = general or mention.likeness or (presumed and mention.article != "the")
+            doubt = (
+                general
+                or _is_alternative(statement, mention)
+                or (mention.likeness and not sense.made)
+                or (presumed and not self._is_presumed(mention, sense))
+            )
             if doubt or self._is_doubted(statement, mention, sense):
                 verdict = "not checkable"
         elif self._is_one_too_many(mention, sense) and not (presumed or self._is_doubted(statement, mention, sense)):
@@ -139,6 +149,12 @@ class Judge:
             return
         detail = f"neither the boxes nor the captions show {one_of(sense)}"
         self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
+
+    def _is_presumed(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether a question takes it for granted that a thing is seen: "the man", but not "the owner"."""
+        person = self.evidence.person
+        is_role = person is not None and sense.may == person.may and sense.word.endswith(_ROLES)
+        return mention.article == "the" and not is_role
 
     def _is_one_too_many(self, mention: Mention, sense: Sense) -> bool:
         """Tell whether "a second dog", or "another dog" after a dog, is more than there are."""
@@ -204,15 +220,29 @@ class Judge:
         where = scope(statement, mention.last + 1, mention)
         if mention.pronoun and where.whole and statement.narrowed:
             where = Scope(whole=False, thing=statement.at, beside=True)
+        if statement.low[mention.first : mention.first + 2] == ["no", "other"]:
+            where = self._others(sense)
         self._absent(statement, sense, mention.first, mention.last, where)
 
     def _nobody(self, statement: Statement, word: int) -> None:
         sense, where = self.evidence.person, scope(statement, word + 1, None)
+        if sense is not None and statement.low[word + 1 : word + 2] == ["else"]:
+            where = self._others(sense)
         is_all = {"no", ","}.issuperset(statement.low[statement.first : word])  # the whole answer is "nobody"
         if where.whole and statement.narrowed and is_all:
             where = Scope(whole=False, thing=statement.at, beside=True)
         if sense is not None:
             self._absent(statement, sense, word, word, where)
+
+    def _others(self, sense: Sense) -> Scope:
+        """Return what "nobody else" and "no other dogs" deny: all, if there are more than have been spoken of."""
+        told = 0
+        for mention in (*self.asked, *self.mentions):
+            if mention.sense is not None and mention.sense.may & sense.may and mention.article != "no":
+                if mention.many and not mention.counted:
+                    return Scope(whole=False)
+                told += mention.low or 1
+        return Scope(whole=self.evidence.count(sense).low > max(told, 1))
 
     def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
         self.denied |= sense.may
@@ -232,6 +262,12 @@ class Judge:
             there.captions,
             f"the boxes show {told(len(there.boxes), sense)}",
         )
+
+
+def _is_alternative(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a mention is one of "a scooter or a bicycle"."""
+    after = statement.low[mention.last + 1 : min(mention.last + 6, statement.stop)]
+    return statement.before(mention.first) == "or" or "or" in after[: after.index(".") if "." in after else None]
 
 
 def _is_negated(statement: Statement, mention: Mention) -> bool:

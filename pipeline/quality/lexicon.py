@@ -30,6 +30,8 @@ class CategoryWords(Record):
     """Other names of the very thing."""
     kinds: tuple[str, ...] = ()
     """Names of some of the things only."""
+    wider: tuple[str, ...] = ()
+    """Names of all of the things, and of others too."""
     perhaps: tuple[str, ...] = ()
     """May be meant, or may be something else."""
     several: tuple[str, ...] = ()
@@ -38,6 +40,8 @@ class CategoryWords(Record):
     """Words in a caption that make the thing believable where nobody drew a box."""
     loose: bool = False
     """Whether it is a matter of opinion how many there are."""
+    made: bool = False
+    """Whether it is made of wood, glass and the like, so that a wooden one is no likeness of it."""
 
 
 class GroupWords(Record):
@@ -81,6 +85,8 @@ class Sense(msgspec.Struct, frozen=True, gc=False):
     """Whether it is a matter of opinion how many there are."""
     several: bool
     """Whether one of it is a number of things, as with ``crowd``."""
+    made: bool
+    """Whether a wooden one, say, is a real one."""
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
@@ -142,6 +148,7 @@ class _Meaning(msgspec.Struct):
     open: bool = False
     loose: bool = False
     several: bool = False
+    made: bool = False
 
 
 class _Builder:
@@ -172,7 +179,7 @@ class _Builder:
             _one(word)
             for file in self._files
             for entry in file.category.values()
-            for word in (*entry.kinds, *entry.perhaps)
+            for word in (*entry.kinds, *entry.wider, *entry.perhaps)
         }
         for name, labels in self._names.items():
             if name not in narrow or not any(_tidy(key) == name for file in self._files for key in file.category):
@@ -200,17 +207,23 @@ class _Builder:
             return
         partly = not own  # pedestrians have boxes, other people have none
         for word in (name, *entry.same):
-            if _one(word) in map(_one, (*entry.kinds, *entry.perhaps)):
+            if _one(word) in map(_one, (*entry.kinds, *entry.wider, *entry.perhaps)):
                 continue
             self._add(word, everyone, everyone, open_=partly, loose=entry.loose)
         for word in entry.kinds:
             labels = [] if _one(word) == name else named[_one(word)]
             may = [*own, *labels] if labels else everyone  # a man may be a pedestrian, but a Man is no Woman
             self._add(word, may, labels, open_=partly and not labels, loose=entry.loose)
+        for word in entry.wider:
+            self._add(word, everyone, everyone, open_=True, loose=entry.loose)
         for word in entry.perhaps:
             self._add(word, everyone, (), open_=True, loose=entry.loose)
         for word in entry.several:
             self._add(word, everyone, (), open_=True, loose=True, several=True)
+        for word in (name, *entry.same, *entry.kinds, *entry.wider, *entry.perhaps):
+            meaning = self._meanings.get(_one(word))
+            if meaning is not None:
+                meaning.made |= entry.made
 
     def _read_group(self, name: str, group: GroupWords) -> None:
         labels = [label for member in group.members for label in self._names.get(_tidy(member), ())]
@@ -242,7 +255,7 @@ class _Builder:
             plural, *others = meaning.plurals or (word,)
             sense = Sense(
                 word, plural, frozenset(meaning.may), frozenset(meaning.sure), meaning.open, meaning.loose,
-                meaning.several,
+                meaning.several, meaning.made,
             )  # fmt: skip
             alike = plural == word
             spelt = [(word, None if alike else False), *((each, None if alike else True) for each in (plural, *others))]
@@ -269,7 +282,9 @@ class _Builder:
 
 
 def _all_words(file: SynonymFile) -> list[str]:
-    words = [word for entry in file.category.values() for word in (*entry.same, *entry.kinds, *entry.perhaps)]
+    words = [
+        word for entry in file.category.values() for word in (*entry.same, *entry.kinds, *entry.wider, *entry.perhaps)
+    ]
     words += [word for entry in file.category.values() for word in entry.several]
     return words + [word for group in file.group.values() for word in group.words] + list(file.nothing.phrases)
 

@@ -168,9 +168,8 @@ def _read_setting(low: list[str], found: Mention) -> None:
     if index < 0:
         return
     word = low[index]
-    if (word in _HOLDS and found.counted) or (low[index - 1], word) in _NOT_EVEN:
-        found.real = False
-    elif word == "by" and low[found.first : found.last + 1] == ["the", "book"]:
+    is_idiom = word == "by" and low[found.first : found.last + 1] == ["the", "book"]
+    if is_idiom or (word in _HOLDS and found.counted) or (low[index - 1], word) in _NOT_EVEN:
         found.real = False
     elif word in NOT_REALLY:
         before = low[index - 1]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pipeline.quality.attachment import add_side, locate, read_relations
+from pipeline.quality.alongside import add_side, read_relations
+from pipeline.quality.attachment import locate
 from pipeline.quality.lexicon import Form, Lexicon
 from pipeline.quality.mentions import find_form, number
 from pipeline.quality.nouns import is_thing, read_mention
 from pipeline.quality.places import KEYS, Place, read_place
 from pipeline.quality.pronouns import PRONOUNS, Memory, read_pronoun
 from pipeline.quality.statements import BREAKS, Statement
-from pipeline.quality.vocabulary import AMOUNTS, ARTICLES, DEFINITE, FUNCTION, HEDGES, word_set
+from pipeline.quality.vocabulary import AMOUNTS, ARTICLES, DEFINITE, FUNCTION, HEDGES, NOT, SEES, THERE, word_set
 
 _DIGITS = frozenset("0123456789")
 _NOBODY = word_set("nobody noone no-one")
@@ -17,7 +18,7 @@ _SAYINGS = {"knows": (["who"],), "know": (["never"], ["we"]), "speak": (["to"],)
 """Last words of "who knows", "for all we know", "so to speak" and "as it were", with those before them."""
 _ACTIONS = (
     dict.fromkeys(PRONOUNS, "pronoun")
-    | dict.fromkeys(_NOBODY | {"one", "soul"}, "nobody")
+    | dict.fromkeys(_NOBODY | {"one", "soul", "anyone", "anybody"}, "nobody")
     | dict.fromkeys(KEYS, "place")
     | dict.fromkeys(HEDGES | _SAYINGS.keys(), "hedge")
     | dict.fromkeys(BREAKS, "break")
@@ -109,7 +110,11 @@ def _is_nobody(low: list[str], first: int, index: int) -> bool:
     word = low[index]
     if word == "one":
         return index > first and low[index - 1] == "no"
-    return word != "soul" or "not" in low[max(first, index - 3) : index]
+    if word in _NOBODY:
+        return True
+    earlier = low[max(first, index - 5) : index]
+    exists = not THERE.isdisjoint(earlier) or not SEES.isdisjoint(earlier)
+    return ("sign" in earlier and "no" in earlier) or (exists and not NOT.isdisjoint(earlier))
 
 
 def _add_place(found: Statement, index: int, places: list[Place]) -> int:

@@ -104,7 +104,6 @@ _CLOSE = word_set(
 _BEFORE_ENTRY = word_set("over off up down somewhere mostly right far out just close further farther")
 _FARTHER = word_set("further farther")
 _PLACE_ARTICLES = word_set("the this that one a either both each")
-_ROOMS_OR_IT = ROOMS | {"it"}
 _WHOLE = word_set("a an entire whole same")
 _MORE_OR_LESS = word_set("above below beneath under")
 _NARROW = word_set("corner corners edge border margin third")
@@ -240,7 +239,9 @@ def _read_frame(low: list[str], index: int, stop: int, beside: bool) -> tuple[Fr
         return "image", -1, ahead
     if low[index] != "of":
         return "", -1, last
-    if after < stop and (low[after] in ("center", "centre", "middle") or (low[after] in _ROOMS_OR_IT and not beside)):
+    if after < stop and (
+        low[after] in ("center", "centre", "middle") or low[after] in ROOMS or (low[after] == "it" and not beside)
+    ):
         return "image", -1, after
     return ("relation" if beside else "thing"), index + 1, last
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
 from pipeline.quality.lexicon import Lexicon
@@ -21,6 +23,8 @@ _IMAGINES = word_set(
     "would could might should will think thinks thinking dream dreams dreaming want wants need needs hope hopes wish "
     "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes"
 )
+_MISSES = word_set("missing lacking lack lacks absent")
+"""Words with which a question asks for what is not there."""
 _HOLDS = word_set("fit fits seat seats accommodate sleep sleeps")
 _OPEN = word_set("what who whom which")
 _ON = word_set("on at in around by near beside to under")
@@ -83,6 +87,7 @@ def read_question(text: Text, lexicon: Lexicon, memory: Memory) -> Asked:
     asked.how_many |= any(words[k : k + 2] == ["how", "many"] for k in range(len(words)))
     asked.guess = _is_guess(asked, last, words)
     asked.imagined = not _IMAGINES.isdisjoint(words) or (asked.how_many and not _HOLDS.isdisjoint(words))
+    asked.imagined |= not _MISSES.isdisjoint(words)
     asked.imagined |= words[-2:-1] in (["about"], ["of"], ["after"], ["for"]) and words[0].removesuffix("'s") in _OPEN
     asked.restricted = _is_restricted(asked.subject, last)
     asked.wanted = _wanted(last)
@@ -107,7 +112,9 @@ def opening(statement: Statement) -> int:
 def remember(statement: Statement, memory: Memory) -> None:
     """Keep what "it" and "they" of the next sentence may stand for."""
     named = [each for each in statement.mentions if not each.owner]
-    singles = tuple(each.sense for each in named if each.many is not True and each.sense is not None)
+    singles = tuple(
+        each.sense for each in named if each.many is not True and each.sense is not None and not each.sense.several
+    )
     severals = tuple(each.sense for each in named if each.many is not False and each.sense is not None)
     memory.singles = singles or memory.singles
     memory.severals = severals or memory.severals
@@ -115,8 +122,7 @@ def remember(statement: Statement, memory: Memory) -> None:
 
 def _asks_region(words: list[str]) -> bool:
     """Tell whether a question asks for a place without "where": "which side is it on?"."""
-    pairs = zip(words, words[1:], strict=False)
-    return any(one in ("which", "what") and other.removesuffix("'s") in _REGIONS for one, other in pairs)
+    return any(one in ("which", "what") and other.removesuffix("'s") in _REGIONS for one, other in pairwise(words))
 
 
 def _is_guess(asked: Asked, last: Statement, words: list[str]) -> bool:
@@ -158,14 +164,9 @@ def _wanted(question: Statement) -> list[Located | Relation]:
     """Return the places that a question gives for something that it wants to be told."""
     if question.low[opening(question)] not in ASKS:
         return []
-    wanted: list[Located | Relation] = []
-    for located in question.located:
-        if located.place.frame == "image" and all(_is_asked(question, index) for index in located.subjects):
-            wanted.append(located)
-    for relation in question.relations:
-        if not question.mentions[relation.thing].part and all(_is_asked(question, k) for k in relation.subjects):
-            wanted.append(relation)
-    return wanted
+    said: list[Located | Relation] = [each for each in question.located if each.place.frame == "image"]
+    said += [each for each in question.relations if not question.mentions[each.thing].part]
+    return [each for each in said if all(_is_asked(question, index) for index in each.subjects)]
 
 
 def _is_asked(question: Statement, index: int) -> bool:

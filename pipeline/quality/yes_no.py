@@ -21,7 +21,7 @@ _HERE = IMAGES | word_set("anywhere visible all sight here present")
 
 
 def judge_agreement(asked: Asked, first: int, judge: Judge) -> None:
-    """Add the claims that the answer's first word, if it is "yes" or "no", makes of its question, where that is plain."""
+    """Add what "yes" or "no", if an answer begins with it, claims of its question, where that is plain."""
     low = judge.text.low
     statement = asked.statements[-1]
     if statement.hedges or "or" in statement.low:

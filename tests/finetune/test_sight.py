@@ -16,9 +16,17 @@ def box(label: str, across: float, down: float) -> Box:
 
 LEFT, MIDDLE, RIGHT = 1 / 6, 1 / 2, 5 / 6
 SCENE = Scene(
-    "7", "7.jpg", 192, 192,
-    boxes=(box("apple", LEFT, LEFT), box("apple", LEFT, RIGHT), box("banana", MIDDLE, RIGHT), box("orange", RIGHT, LEFT)),
-)  # fmt: skip
+    "7",
+    "7.jpg",
+    192,
+    192,
+    boxes=(
+        box("apple", LEFT, LEFT),
+        box("apple", LEFT, RIGHT),
+        box("banana", MIDDLE, RIGHT),
+        box("orange", RIGHT, LEFT),
+    ),
+)
 
 
 def asked(scene: Scene = SCENE) -> dict[str, str]:
@@ -39,7 +47,7 @@ def test_boxes_tell_how_many_where_and_what() -> None:
 
 def test_nothing_is_asked_that_the_boxes_leave_in_doubt() -> None:
     between = Scene(
-        "8", "8.jpg", 192, 192, boxes=(box("apple", 0.4, 0.4), box("donut", LEFT, LEFT), box("donut", RIGHT, LEFT))
+        "8", "8.jpg", 192, 192, boxes=(box("apple", 0.36, 0.36), box("donut", LEFT, LEFT), box("donut", RIGHT, LEFT))
     )
     assert list(asked(between)) == [
         "How many apples are there in the picture?",

@@ -359,7 +359,7 @@ def test_the_servers_own_limit_names_itself() -> None:
 
 def test_a_full_queue_waits_until_a_batch_of_ours_has_ended() -> None:
     said: list[str] = []
-    with serving(enqueued_tokens=600, delay_s=0.1) as server:
+    with serving(enqueued_tokens=600, delay_s=1) as server:
         assert run(server, jobs(30), max_requests=10, say=said.append) == BatchOutcome(answered=30)
         assert server.batches.stats.repeated == 0
         assert server.batches.stats.accepted == 3

@@ -47,8 +47,8 @@ def compose(seed: int, index: int) -> tuple[Image.Image, DrawnScene]:
 def _choose(rng: Random) -> list[str]:
     """Return one to three kinds of food, each one to four times, ``MOST`` in all."""
     chosen: list[str] = []
-    for category in rng.sample(sorted(FOOD), rng.choice((1, 2, 2, 3, 3))):
-        chosen += [category] * rng.choice((1, 1, 2, 2, 3, 4))
+    for category in rng.sample(sorted(FOOD), rng.choice((1, 1, 2, 2, 3))):
+        chosen += [category] * rng.choice((1, 1, 2, 3, 4))
     return chosen[:MOST]
 
 

@@ -157,6 +157,8 @@ const picture = (() => {
 
   const arrive = () => {
     view = null;
+    const image = svg()?.querySelector("image");
+    image?.setAttribute("href", image.dataset.href); // only now that somebody listens whether it fails
     dress();
   };
   arrive();

@@ -143,7 +143,8 @@ const recount = () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => {
     counted = filtersIn(location.search);
-    htmx.ajax("GET", `/counts?${counted}`, { target: "#counts", swap: "innerHTML" });
+    htmx.ajax("GET", `/counts?${counted}`, { target: "#counts", swap: "innerHTML" })
+      .catch(() => {}); // a later count took its place, or the server is gone, which is told elsewhere
   }, 150);
 };
 const opened = new Set();
@@ -162,7 +163,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 });
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target === sample) arrive();
-  if (event.detail.target.id === "counts") for (const id of opened) byId(id)?.setAttribute("open", "");
+  if (event.detail.target?.id === "counts") for (const id of opened) byId(id)?.setAttribute("open", "");
 });
 document.body.addEventListener("htmx:responseError", (event) => {
   const xhr = event.detail.xhr;
