@@ -19,7 +19,7 @@ from pipeline.records import ContextPart, Record
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 URL_VARIABLE = "OPENAI_BASE_URL"
-MOST_SAMPLES = 10_000_000  # a plan is kept in memory, about 150 bytes a sample
+MOST_SAMPLES = 10_000_000  # a plan is kept in memory, 10 bytes a sample
 
 # Headings of a help page, in its order.
 _READ = Parameter(group=Group("What to read", sort_key=1))

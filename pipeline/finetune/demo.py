@@ -12,11 +12,14 @@ image, and a second model learns from the same texts without any image. What the
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 from pipeline.annotations.coco import read_scenes
@@ -37,12 +40,13 @@ from pipeline.settings import FinetuneSettings
 
 DEFAULT_OUT = Path("outputs/demo")
 IMAGES, SAMPLES_AN_IMAGE, HELD_OUT_IMAGES = 3000, 4, 120
-STEPS, BATCH, LR = 1500, 32, 2e-3
+STEPS, BATCH, LR = 1500, 32, 3e-3
 HELD_OUT_SEEDS = 1_000_003  # scenes of seed s and those of s + this are two endless sets
 SHOWN = 6
 KINDS: tuple[Kind, ...] = ("counting", "what is where")
 _ALLOWED = {"demo", "seed", "out", "trackers"}
 
+_BLIND = "blind.jsonl"
 _KIND = "looking"
 _KIND_FILES = {
     "kind.toml": """\
@@ -77,8 +81,9 @@ def demo(
 
     Args:
         settings: ``--out``, ``--seed`` and ``--trackers`` count; the demonstration brings the others itself.
-        train: Trains as the settings it is given say, and leaves ``checkpoint/`` and ``metrics.jsonl`` in their
-            ``out``; if it has done so before, it may do nothing.
+        train: Trains as the settings it is given say, as the command would, and leaves ``checkpoint/`` and
+            ``metrics.jsonl`` in their ``out``; if it has done so before, it may do nothing. The model without images
+            is trained by the command itself, beside it.
         say: Told what happens.
         images: To train on.
         held_out_images: To ask about.
@@ -95,16 +100,14 @@ def demo(
     scenes, held_out = folder / "scenes", folder / "held-out"
     _draw(images, scenes, settings.seed, say)
     _draw(held_out_images, held_out, settings.seed + HELD_OUT_SEEDS, say)
-    run = _annotate(scenes, folder, say)
-    _save_bases(folder, run, settings.seed)
+    run = folder / "samples"
+    if not (folder / _BLIND).exists():  # the last to be written
+        _annotate(scenes, folder, run, say)
+        _save_bases(folder, run, settings.seed)
     seeing, blind = (
-        _settings(settings, folder, name, data, steps)
-        for name, data in (("seeing", run), ("blind", folder / "blind.jsonl"))
+        _settings(settings, folder, name, data, steps) for name, data in (("seeing", run), ("blind", folder / _BLIND))
     )
-    say(f"training a model that sees ({steps:,} steps), into {seeing.out}")
-    train(seeing)
-    say(f"training a model that never sees, on the same texts, into {blind.out}")
-    train(blind)
+    _train_both(seeing, blind, train, say)
     say(f"asking both about {held_out_images} scenes that they have never met")
     sights, answered = _examine(held_out, folder)
     _write(folder, seeing, sights, answered)
@@ -134,9 +137,9 @@ def _draw(count: int, out: Path, seed: int, say: Callable[[str], None]) -> None:
         draw_scenes(count, out, seed, "table")
 
 
-def _annotate(scenes: Path, folder: Path, say: Callable[[str], None]) -> Path:
-    """Have ``generate`` write samples, as a person would, and return the run folder."""
-    prompts, run = folder / "prompts", folder / "samples"
+def _annotate(scenes: Path, folder: Path, run: Path, say: Callable[[str], None]) -> None:
+    """Have ``generate`` write samples into a run folder, as a person would."""
+    prompts = folder / "prompts"
     (prompts / _KIND).mkdir(parents=True, exist_ok=True)
     (folder / "examples").mkdir(exist_ok=True)
     for name, text in _KIND_FILES.items():
@@ -148,20 +151,17 @@ def _annotate(scenes: Path, folder: Path, say: Callable[[str], None]) -> Path:
     code = subprocess.run([sys.executable, "-m", "pipeline", *line], stdout=subprocess.DEVNULL).returncode
     if code:
         raise PipelineError(f"generate ended with exit code {code}; what it said stands above")
-    return run
 
 
 def _save_bases(folder: Path, run: Path, seed: int) -> None:
     """Write both base models, and the texts without their images for the model that never sees."""
-    if (folder / "blind.jsonl").exists():  # the last to be written
-        return
     texts = [message["content"] for row in _rows(run) for message in row.messages]
     save_vision(folder / "vision", seed)
     save_language(folder / "language", texts, seed)
-    beside = folder / ".blind.part"
+    beside = folder / f".{_BLIND}.part"
     lines = (json.dumps({"id": row.id, "kind": row.kind, "messages": list(row.messages)}) for row in _rows(run))
     beside.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    beside.replace(folder / "blind.jsonl")
+    beside.replace(folder / _BLIND)
 
 
 def _rows(run: Path) -> Iterator[Row]:
@@ -186,6 +186,48 @@ def _settings(settings: FinetuneSettings, folder: Path, name: str, data: Path, s
         save_every=500,
         check_every=250,
     )
+
+
+def _train_both(
+    seeing: FinetuneSettings,
+    blind: FinetuneSettings,
+    train: Callable[[FinetuneSettings], object],
+    say: Callable[[str], None],
+) -> None:
+    """Train the two side by side, each on one core: for tensors as small as these, a second core is no help.
+
+    Raises:
+        PipelineError: The training without images failed.
+    """
+    assert blind.out, "set above"
+    log = blind.out.with_suffix(".log")
+    words = [sys.executable, "-m", "pipeline", "finetune", *_words(blind)]
+    say(f"training a model on the same texts without the images, beside the other; what it says goes to {log}")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with log.open("w", encoding="utf-8") as file:
+        beside = subprocess.Popen(words, stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    try:
+        say(f"training a model that sees, into {seeing.out}")
+        train(seeing)
+    except BaseException:
+        beside.send_signal(signal.SIGINT)  # it keeps its state, as the other does
+        raise
+    finally:
+        torch.set_num_threads(threads)
+        code = beside.wait()
+    if code:
+        raise PipelineError(f"the training without images ended with exit code {code}; what it said is in {log}")
+
+
+def _words(settings: FinetuneSettings) -> list[str]:
+    """Return settings as words of a command line."""
+    words = []
+    for name in sorted(settings.model_fields_set):
+        value = getattr(settings, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            words += [f"--{name.replace('_', '-')}", str(one)] if one is not None else []
+    return words
 
 
 def _examine(held_out: Path, folder: Path) -> tuple[list[Sight], list[Answered]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -16,12 +18,14 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
+from transformers.utils import logging
 
-SIDE, PATCH = 48, 16  # pixels; an image is 9 patches
-VISION_WIDTH, LANGUAGE_WIDTH = 192, 128
+SIDE, PATCH = 24, 8  # pixels; an image is 9 patches
+WIDTH = 128  # of either model
 MEAN, STD = (0.87, 0.86, 0.85), 0.2
 """Of the pixels: a tablecloth is about 0, so what lies on it stands out."""
 VOCABULARY = 512
+MERGED = 1000  # times that the words of the template are in the tokenizer's texts, so that they become tokens
 INITIAL = 0.08
 """Spread of the language model's first weights, about 1 / √width; with transformers' 0.02 it sees far later."""
 
@@ -33,8 +37,8 @@ def save_vision(folder: Path, seed: int) -> None:
     transformers draws them, about equally strong.
     """
     config = CLIPVisionConfig(
-        hidden_size=VISION_WIDTH,
-        intermediate_size=2 * VISION_WIDTH,
+        hidden_size=WIDTH,
+        intermediate_size=2 * WIDTH,
         num_hidden_layers=2,  # of which the projector takes the last but one
         num_attention_heads=4,
         image_size=SIDE,
@@ -44,9 +48,10 @@ def save_vision(folder: Path, seed: int) -> None:
         torch.manual_seed(seed)
         model = CLIPVisionModel(config)
         embeddings = model.embeddings
-        nn.init.normal_(embeddings.patch_embedding.weight, std=0.05)
-        nn.init.normal_(embeddings.position_embedding.weight, std=0.3)
-    model.save_pretrained(folder)
+        nn.init.normal_(embeddings.patch_embedding.weight, std=0.1)
+        nn.init.normal_(embeddings.position_embedding.weight, std=0.5)
+    with _quietly():
+        model.save_pretrained(folder)
     size = {"height": SIDE, "width": SIDE}
     processor = CLIPImageProcessor(size=size, do_center_crop=False, image_mean=list(MEAN), image_std=[STD] * 3)
     processor.save_pretrained(folder)
@@ -57,8 +62,8 @@ def save_language(folder: Path, texts: Iterable[str], seed: int) -> None:
     tokenizer = _train_tokenizer(texts)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=LANGUAGE_WIDTH,
-        intermediate_size=5 * LANGUAGE_WIDTH // 2,
+        hidden_size=WIDTH,
+        intermediate_size=5 * WIDTH // 2,
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=512,
@@ -69,8 +74,22 @@ def save_language(folder: Path, texts: Iterable[str], seed: int) -> None:
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        LlamaForCausalLM(config).save_pretrained(folder)
+        model = LlamaForCausalLM(config)
+    with _quietly():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Write without a progress bar, which would be longer on the screen than the writing takes."""
+    shows_bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shows_bars:
+            logging.enable_progress_bar()
 
 
 def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -84,5 +103,5 @@ def _train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(chain(texts, ["user\n", "assistant\n"] * MERGED), trainer)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<pad>")

@@ -32,6 +32,8 @@ _SKIPPED = _SEEN | word_set(
     "not it's they're isn't aren't wasn't weren't can't cannot simply"
 )
 _COME = word_set("been come turned arrived made shown appeared not")
+_POSTURES = word_set("lying standing sitting parked left")
+_AROUND = word_set("around about here there anywhere nearby")
 _PREPOSITIONS = word_set("on at in by near under beside around among next from within")
 _BESIDE = word_set("around at by near beside next")
 _SCENES = IMAGES | VENUES
@@ -198,6 +200,8 @@ def scope(statement: Statement, index: int, mention: Mention | None) -> Scope:
             if found is not None:
                 return found
             index += 1
+        elif word in _POSTURES and low[index + 1] in _AROUND:  # "no bags lying about"
+            index += 2
         elif word in ("have", "has") and low[index + 1] not in _COME:
             return Scope(whole=False)
         elif word in _SKIPPED:

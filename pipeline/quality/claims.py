@@ -1,4 +1,23 @@
-"""The statements of a sample that captions and boxes can settle, each with its verdict."""
+"""The statements of a sample that captions and boxes can settle, each with its verdict.
+
+A sentence goes this way::
+
+    message   sentences.py   words and signs; where each sentence ends
+    words     parsing.py     one walk from left to right, which asks
+                nouns.py, amounts.py   at a name of the lexicon: article, number, adjectives, is a real thing meant?
+                pronouns.py            at "one", "both", "none", "it": what does it stand for?
+                places.py              at "left", "top", "corner": is it a place, and measured by what?
+              attachment.py  what each place is said of
+              alongside.py   what is said to be beside, above, on or between what
+    Statement questions.py   what a question asks for
+              answers.py     what an answer leaves to its question: "Two.", "On the left.", "A dog."
+              yes_no.py      what "yes" and "no" say of it
+    claims    judging.py     each statement held against evidence.py, which reads boxes and captions, by
+                counts.py, absences.py, whereabouts.py (with positions.py, relations.py), comparisons.py, attributes.py
+
+``lexicon.py`` knows which words name which categories (``coco.toml``, ``plurals.py``), ``vocabulary.py`` the small
+words of English. Whatever no rule understands makes no claim: to read wrongly costs more than not to read.
+"""
 
 from __future__ import annotations
 

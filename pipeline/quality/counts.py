@@ -18,7 +18,7 @@ _FILLERS = word_set(
     "also clearly only just still actually now exactly about at least a total of can be could easily make it that "
     "roughly"
 )
-_PICTURED = IMAGES | SEES | _SHOWN
+_PICTURED = IMAGES | word_set("visible present seen shown pictured depicted")
 _PASSIVES = word_set("be been turned come made up")
 _AT = word_set("in at on around")
 _SCENES = IMAGES | VENUES
@@ -135,7 +135,7 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
     listed = _listed(statement, mention)
     if listed[0].first == statement.first:
         rest = statement.low[listed[-1].last + 1 : statement.stop]
-        return rest[:1] == [] or rest[0] in SIGNS or (len(listed) > 1 and not _PICTURED.isdisjoint(rest))
+        return rest[:1] == [] or rest[0] in SIGNS or not _PICTURED.isdisjoint(rest[:4])
     before = statement.before(mention.first)
     if before == "and" and listed[0] is not mention:
         return True
@@ -143,6 +143,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         return after not in VERBS or after in BE
     if before == ",":
         return ends
+    if before in BE and statement.low[mention.first - 2] in THERE:
+        return True
     return before == "of" or before in SEES or before in THERE
 
 

@@ -191,7 +191,7 @@ class Evidence:
                     told += [mention.low, None] if mention.high is None else [mention.low]
             elif mention.many is False:
                 singular += other.word == sense.word or boxes <= _FEW
-                if mention.article == "a" or not is_again:  # "a dog looks up, and the dog barks" has one
+                if mention.article in ("a", "another") or not is_again:  # "a dog looks up, and the dog barks" has one
                     totals[said.caption] = totals.get(said.caption, 0) + 1
         told += [
             value
@@ -226,7 +226,7 @@ class Evidence:
                 form = None  # "a couple of birds" is no couple
             if form is not None and form.sense is not None:
                 mention = read_mention(low, start, index, form, owner=False)
-                doubtful = form.sense.open and is_modifier(low, mention.last, len(low), form, self._lexicon)
+                doubtful = not form.sense.sure and is_modifier(low, mention.last, len(low), form, self._lexicon)
                 doubtful = doubtful or self._is_doubled(low, mention, form.sense)
                 if mention.article != "no" and not doubtful:
                     yield Said(caption, mention, form.sense, _amount(low, mention))
@@ -242,8 +242,16 @@ class Evidence:
 
     @cached_property
     def _words(self) -> tuple[frozenset[str], str]:
-        text = " ".join(self.captions).lower()
-        return frozenset(Text(text).low), " " + text
+        """The names and other words of the captions, one by one and in a row: "hot dog" is no "dog"."""
+        words: list[str] = []
+        for caption in self.captions:
+            low, index = Text(caption).low, 0
+            while index < len(low):
+                form = find_form(low, index, len(low), self._lexicon.forms.get(low[index], ()))
+                size = 1 + len(form.rest) if form is not None and form.sense is not None else 1
+                words.append(" ".join(low[index : index + size]))
+                index += size
+        return frozenset(words), " " + " ".join(words)
 
     def is_hinted(self, sense: Sense) -> bool:
         """Tell whether a word of a caption makes the thing believable."""

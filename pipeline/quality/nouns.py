@@ -162,7 +162,8 @@ def _is_rate(low: list[str], after: int) -> bool:
 def _read_setting(low: list[str], found: Mention) -> None:
     """See from the word before whether the thing is thought of or depicted rather than there."""
     index = found.first - 1
-    if low[found.first] == "every" or _is_rate(low, found.last + 1):
+    is_general = found.vague and low[found.last + 1 : found.last + 2] in (["do"], ["don't"])  # "many dogs do"
+    if low[found.first] == "every" or is_general or _is_rate(low, found.last + 1):
         found.real = False
         return
     if index < 0:

@@ -117,6 +117,8 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
     """Return the phrase for a place whose first telling word is at ``key``, ``None`` where it is none."""
     if low[key] == "top" and low[key - 1 : key] == ["on"] and low[key + 1 : key + 2] == ["of"]:
         return None  # "on top of" is a relation
+    if _is_order(low, start, key, stop):
+        return None
     if low[key] in _PARTS or low[key] in _LEVELS:
         return _read_part(low, start, key, stop)
     across, down, depth, tail, index = _read_keys(low, key, stop)
@@ -155,6 +157,15 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
         if across == "middle" and not (down or tail) and whole:
             place.down = "middle"
     return place
+
+
+def _is_order(low: list[str], start: int, key: int, stop: int) -> bool:
+    """Tell whether a word is one end of an order or a way: "from left to right", "from the top to the bottom"."""
+    before = [word for word in low[max(start, key - 4) : key] if word != "the"]
+    after = [word for word in low[key + 1 : min(key + 4, stop)] if word != "the"]
+    return (before[-1:] == ["to"] and before[-2:-1] != [] and before[-2] in KEYS) or (
+        len(after) > 1 and after[0] == "to" and after[1] in KEYS
+    )
 
 
 def _read_part(low: list[str], start: int, key: int, stop: int) -> Place | None:

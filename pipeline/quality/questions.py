@@ -18,16 +18,17 @@ _CLOSED = word_set(
     "is are was were do does did can could has have had will would should am isn't aren't doesn't don't can't any"
 )
 _FILLERS = word_set("and so but , then also well now okay ok")
-_GUESSES = word_set("would might could may should can")
+_MODALS = word_set("would might could may should can")
 _IMAGINES = word_set(
     "would could might should will think thinks thinking dream dreams dreaming want wants need needs hope hopes wish "
-    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes"
+    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes missing lacking lack "
+    "lacks absent"
 )
-_MISSES = word_set("missing lacking lack lacks absent")
-"""Words with which a question asks for what is not there."""
 _HOLDS = word_set("fit fits seat seats accommodate sleep sleeps")
 _OPEN = word_set("what who whom which")
+_PREPOSITIONS = (["about"], ["of"], ["after"], ["for"])
 _ON = word_set("on at in around by near beside to under")
+_COUNTED = word_set("many of the all count different")
 _REGIONS = word_set("side part half corner end edge third position portion area spot section direction")
 _PLAIN = (
     BE
@@ -51,7 +52,7 @@ class Asked(msgspec.Struct):
     asks_where: bool = False
     how_many: bool = False
     guess: bool = False
-    """Whether it asks for what might be."""
+    """Whether it asks for how many there might be."""
     imagined: bool = False
     """Whether it asks what somebody would do, thinks of or wants, so that an answer may name what nobody sees."""
     restricted: bool = False
@@ -79,26 +80,36 @@ def read_question(text: Text, lexicon: Lexicon, memory: Memory) -> Asked:
     if not asked.statements:
         return asked
     last = asked.statements[-1]
-    words = text.low[last.first : last.stop]
-    asked.closed = text.low[opening(last)] in _CLOSED
-    asked.subject = next((each for each in last.mentions if not each.owner), None)
-    asked.asks_where = any(word.startswith("where") for word in words) or _asks_region(words)
-    asked.how_many = words[:1] == ["count"] or ("number" in words and not asked.closed)
-    asked.how_many |= any(words[k : k + 2] == ["how", "many"] for k in range(len(words)))
-    asked.guess = _is_guess(asked, last, words)
-    asked.imagined = not _IMAGINES.isdisjoint(words) or (asked.how_many and not _HOLDS.isdisjoint(words))
-    asked.imagined |= not _MISSES.isdisjoint(words)
-    asked.imagined |= words[-2:-1] in (["about"], ["of"], ["after"], ["for"]) and words[0].removesuffix("'s") in _OPEN
+    _read_subject(asked, last)
+    _read_form(asked, last, text.low[last.first : last.stop])
+    if asked.subject and (asked.asks_where or asked.how_many or asked.closed or asked.size is not None):
+        memory.asked = asked.subject.sense
+    return asked
+
+
+def _read_subject(asked: Asked, last: Statement) -> None:
+    """Read what a question is about."""
+    asked.subject = next((each for each in last.mentions if not each.owner and last.before(each.first) != "of"), None)
     asked.restricted = _is_restricted(asked.subject, last)
     asked.wanted = _wanted(last)
     asked.at = next((each for each in last.mentions if last.before(each.first) in _ON), None)
+
+
+def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:
+    """Read what a question wants to know of that."""
+    asked.closed = last.low[opening(last)] in _CLOSED
+    asked.asks_where = any(word.startswith("where") for word in words) or _asks_region(words)
+    asked.how_many = words[0] == "count" or ("number" in words and not asked.closed)
+    asked.how_many |= ("how", "many") in pairwise(words)
+    if asked.subject and last.before(asked.subject.first) not in _COUNTED:
+        asked.how_many = False  # "how many calories does a cake have?"
+    asked.guess = asked.how_many and asked.subject is not None and _asks_capacity(words)
+    asked.imagined = not _IMAGINES.isdisjoint(words) or (asked.how_many and not _HOLDS.isdisjoint(words))
+    asked.imagined |= words[-2:-1] in _PREPOSITIONS and words[0].removesuffix("'s") in _OPEN  # "what is it about?"
     if words[0] in ("which", "what"):
         asked.size = next((SIZES[word] for word in words if word in SIZES), None)
     if "or" in words and len(last.mentions) == 2:
         asked.rivals = _rivals(last, words)
-    if asked.subject and (asked.asks_where or asked.how_many or asked.closed or asked.size is not None):
-        memory.asked = asked.subject.sense
-    return asked
 
 
 def opening(statement: Statement) -> int:
@@ -125,18 +136,10 @@ def _asks_region(words: list[str]) -> bool:
     return any(one in ("which", "what") and other.removesuffix("'s") in _REGIONS for one, other in pairwise(words))
 
 
-def _is_guess(asked: Asked, last: Statement, words: list[str]) -> bool:
-    """Tell whether a question asks for what might be: "how many people could sit here?"."""
-    modals = [k for k, word in enumerate(words) if word in _GUESSES]
-    if (
-        asked.how_many
-        and asked.subject is not None
-        and modals
-        and _CAN_SEE.isdisjoint(words[modals[0] + 1 : modals[0] + 3])
-    ):
-        return words[modals[0]] != "can" or words[0] == "how"
-    seeks = asked.closed or asked.asks_where or last.located or not SEES.isdisjoint(words) or "why" in words
-    return bool(last.hedges and modals and not seeks)
+def _asks_capacity(words: list[str]) -> bool:
+    """Tell whether a question asks for how many there might be: "how many people could sit here?"."""
+    modal = next((k for k, word in enumerate(words) if word in _MODALS), None)
+    return modal is not None and _CAN_SEE.isdisjoint(words[modal + 1 : modal + 3])
 
 
 def _is_restricted(subject: Mention | None, question: Statement) -> bool:

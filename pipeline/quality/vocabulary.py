@@ -188,7 +188,8 @@ FUNCTION = (
         "indoors outdoors downtown outnumber outnumbers yes parallel adjacent close opposite respectively altogether "
         "everywhere somewhere anywhere nowhere perhaps maybe possibly probably seemingly apparently clearly well "
         "farther further closer higher lower nearest larger bigger smaller largest smallest full ready free busy empty "
-        "open closed large small big deep high low half mid midway halfway two three four five six seven"
+        "open closed large small big deep high low half mid midway halfway two three four five six seven "
+        "itself himself herself themselves"
     )
     | BE
     | THERE

@@ -1,7 +1,7 @@
 """The page's addresses. Each is read into a view and a reviewer, asks the desk, and answers with HTML.
 
-Starlette rather than FastAPI on top of it: none of what FastAPI adds is used, and it would take half a second of the one
-in which the first page is to be there.
+Starlette alone, without FastAPI on top of it: none of what that adds is used, and loading it would take half of the
+second in which the first page is to be there.
 """
 
 from __future__ import annotations
@@ -267,9 +267,7 @@ class _Page:
             "query": address(view, page="").removeprefix("?"),
         }
 
-    def _swapped(
-        self, view: View, reviewer: str, number: int | None, *, toast: str, changed: bool = False
-    ) -> Response:
+    def _swapped(self, view: View, reviewer: str, number: int | None, *, toast: str, changed: bool = False) -> Response:
         told = self._fragment(view, reviewer, number, toast=toast)
         response = self._html("part.html.jinja", told, changed=changed)
         response.headers["hx-push-url"] = told["here"]

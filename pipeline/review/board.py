@@ -225,7 +225,8 @@ class Board:
             told = f"grouping({', '.join(f'{facet}_' for facet in singles)})"
             names = ", ".join(f"{facet}_" for facet in singles)
             rows = self.samples.ask(
-                f"SELECT {told}, {names}, count(*) FROM (SELECT {columns} FROM ({query})) GROUP BY GROUPING SETS ({sets})",
+                f"SELECT {told}, {names}, count(*) FROM (SELECT {columns} FROM ({query})) "
+                f"GROUP BY GROUPING SETS ({sets})",
                 values,
             )
             for bits, *row, count in rows:
@@ -234,7 +235,8 @@ class Board:
                 found.setdefault(singles[at], {})[row[at]] = count
         for facet in facets:
             if facet in LISTS:
-                counts = f"SELECT unnest({LISTS[facet]}) AS value, count(*) AS count FROM ({query}) GROUP BY value"
+                each = f"SELECT unnest({LISTS[facet]}) AS value FROM ({query})"
+                counts = f"SELECT value, count(*) AS count FROM ({each}) GROUP BY value"
                 if facet in CODED:
                     counts = f"SELECT names.value, count FROM ({counts}) AS each JOIN names ON code = each.value"
                 found[facet] = dict(self.samples.ask(counts, values))
@@ -262,4 +264,3 @@ def _histogram(facet: Facet, counts: dict[str, int], view: View) -> Histogram | 
         for value in values[:MOST_BARS]
     ]
     return Histogram(facet, TITLES[facet], bars)
-

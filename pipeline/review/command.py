@@ -12,12 +12,16 @@ import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pipeline.errors import PipelineError
+from pipeline.review.settings import ReviewSettings
 from pipeline.review.source import Source, check_writable, open_source
 from pipeline.review.verdicts import clean_name
-from pipeline.review.settings import ReviewSettings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 PORT = 8770
 _NEEDED = ("duckdb", "starlette", "uvicorn")
@@ -52,30 +56,13 @@ def review(path: Path, settings: ReviewSettings, say: Callable[[str], None]) -> 
 def _serve(source: Source, settings: ReviewSettings, say: Callable[[str], None]) -> None:
     import uvicorn
 
-    from pipeline.review.app import build_app
-    from pipeline.review.board import Board
-    from pipeline.review.desk import Desk
     from pipeline.review.guard import LOOPBACK
-    from pipeline.review.images import ImageFolder
-    from pipeline.review.index import Samples
-    from pipeline.review.rechecking import Rechecker
-    from pipeline.review.verdicts import VerdictLog
 
     with _listening(settings) as listener:
-        samples = Samples(source.samples)
-        if not samples.count:
-            raise PipelineError(f"{source.samples} has no sample")
         token = None if settings.host in LOOPBACK else secrets.token_urlsafe(24)
-        board = Board(samples, VerdictLog(source.verdicts), settings.second_look)
-        app = build_app(
-            Desk(board, ImageFolder(source.images), Rechecker(source.categories)),
-            title=source.title,
-            name=clean_name(settings.reviewer or _login()),
-            token=token,
-            notices=source.notices,
-        )
+        app = assemble(source, settings, token)
         link = _link(settings.host, listener.getsockname()[1], token)
-        say(f"{samples.count:,} samples of {source.title} at {link}")
+        say(f"{source.title} is at {link}")
         say(f"verdicts go to {source.verdicts}; Ctrl-C ends the review, and the same command carries on")
         if settings.browser:
             # Not from this thread: a browser in the terminal would keep the server from answering it.
@@ -85,6 +72,33 @@ def _serve(source: Source, settings: ReviewSettings, say: Callable[[str], None])
         )
         with suppress(KeyboardInterrupt):  # which is how a review ends; Uvicorn has closed all by then
             uvicorn.Server(config).run(sockets=[listener])
+
+
+def assemble(source: Source, settings: ReviewSettings, token: str | None) -> Starlette:
+    """Return the app that serves a source.
+
+    Raises:
+        PipelineError: The source has no samples.
+    """
+    from pipeline.review.app import build_app
+    from pipeline.review.board import Board
+    from pipeline.review.desk import Desk
+    from pipeline.review.images import ImageFolder
+    from pipeline.review.index import Samples
+    from pipeline.review.rechecking import Rechecker
+    from pipeline.review.verdicts import VerdictLog
+
+    samples = Samples(source.samples)
+    if not samples.count:
+        raise PipelineError(f"{source.samples} has no sample")
+    board = Board(samples, VerdictLog(source.verdicts), settings.second_look)
+    return build_app(
+        Desk(board, ImageFolder(source.images), Rechecker(source.categories)),
+        title=source.title,
+        name=clean_name(settings.reviewer or "") or clean_name(_login()) or "reviewer",
+        token=token,
+        notices=source.notices,
+    )
 
 
 def _listening(settings: ReviewSettings) -> socket.socket:

@@ -88,15 +88,16 @@ class Desk:
         notes = {by: note for by, note in standing.notes.items() if by != reviewer}
         open_now = mine is not None
         size = None if row["width"] and row["height"] else self._size(number, row)
+        now_reading = self._rechecker.recheck(row, standing)
         return OnTable(
-            shown=show_row(number, self._rechecker.recheck(row, standing), standing, originals=texts_of(row), size=size, q=view.q),
+            shown=show_row(number, now_reading, standing, originals=texts_of(row), size=size, q=view.q),
             seen=_seen(row, standing),
             mine=mine,
             note=standing.notes.get(reviewer, "") if open_now or view.look != SECOND else "",
             others=others if open_now else [],
             hidden=0 if open_now else len(others),
             notes=notes if open_now else {},
-        )  # fmt: skip
+        )
 
     def decide(
         self, number: int, reviewer: str, look: int, verdict: Decision | None, reasons: Sequence[str], seen: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ Sort = Literal["file", "worst", "longest", "shortest", "random"]
 Facet = Literal["kind", "statements", "finding", "category", "length", "model", "verdict", "mark", "reason", "by"]
 
 STEPS = (0, 10, 25, 50, 100, 200, 400)  # words; where one bar of the lengths ends and the next begins
-LENGTHS = [f"{low}–{high - 1}" for low, high in zip(STEPS, STEPS[1:], strict=False)] + [f"{STEPS[-1]}+"]
+LENGTHS = [f"{low}–{high - 1}" for low, high in pairwise(STEPS)] + [f"{STEPS[-1]}+"]
 UNREVIEWED = "unreviewed"
 _ROOM = 1 << 32  # more than a file has rows: place * _ROOM + n sorts by place, then by n
 
@@ -107,9 +108,7 @@ def _number(text: str) -> int:
 
 def pairs_of(view: View) -> list[tuple[str, str]]:
     """Return a view as the names and values of an address, what is as usual left out."""
-    pairs: list[tuple[str, str]] = [
-        (facet, value) for facet in get_args(Facet) for value in view.chosen.get(facet, ())
-    ]
+    pairs: list[tuple[str, str]] = [(facet, value) for facet in get_args(Facet) for value in view.chosen.get(facet, ())]
     told = {
         "q": view.q,
         "todo": "1" if view.todo else "",

@@ -212,7 +212,9 @@ class Samples:
     def codes(self, values: Sequence[str]) -> list[int]:
         """Return the codes by which the table knows categories and kinds of findings; those that it has."""
         self.wait()
-        return [code for (code,) in self.ask("SELECT code FROM names WHERE value IN (SELECT unnest(?))", [list(values)])]
+        return [
+            code for (code,) in self.ask("SELECT code FROM names WHERE value IN (SELECT unnest(?))", [list(values)])
+        ]
 
     def search(self, q: str) -> None:
         """See to it that the table ``found`` has the samples in whose text or id something occurs."""

@@ -34,12 +34,15 @@ class Rechecker:
         claims, findings = row["claims"] or [], row["findings"] or []
         if not standing.edits or not (claims or findings):
             return new
-        kept = {name: [one for one in row[name] or [] if one["message"] not in standing.edits] for name in _FOUND}
+        kept: dict[str, list[Any]] = {
+            name: [one for one in row[name] or [] if one["message"] not in standing.edits] for name in _FOUND
+        }
         if [message["role"] for message in new["messages"]] != ["user", "assistant"] * (len(new["messages"]) // 2):
             return new | kept  # made elsewhere, in another order than question and answer
         found = self._load(row).check(turns_of(new), _scene(row), kind=row["kind"] or "", context=row["context"] or "")
-        for name, all_of_it in zip(_FOUND, found, strict=True):
-            kept[name] += [msgspec.to_builtins(one) for one in all_of_it if one.message in standing.edits]
+        claims_now, findings_now = found
+        kept["claims"] += [msgspec.to_builtins(one) for one in claims_now if one.message in standing.edits]
+        kept["findings"] += [msgspec.to_builtins(one) for one in findings_now if one.message in standing.edits]
         return new | kept
 
     def _load(self, row: Mapping[str, Any]) -> Checker:
@@ -54,5 +57,10 @@ _FOUND = ("claims", "findings")
 
 def _scene(row: Mapping[str, Any]) -> Scene:
     """Return what the checker needs of a row's scene."""
-    boxes = tuple(Box(box["label"] or "", *box["bbox"], bool(box["crowd"])) for box in row["boxes"] or ())
+    boxes = tuple(_box(box["label"] or "", box["bbox"], bool(box["crowd"])) for box in row["boxes"] or ())
     return Scene("", "", 0, 0, tuple(row["captions"] or ()), boxes)
+
+
+def _box(label: str, bbox: tuple[float, float, float, float], crowd: bool) -> Box:
+    left, top, right, bottom = bbox
+    return Box(label, left, top, right, bottom, crowd)

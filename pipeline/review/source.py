@@ -11,8 +11,8 @@ import msgspec
 
 from pipeline.errors import PipelineError
 from pipeline.records import Scene
-from pipeline.samples.run import RunFolder
 from pipeline.review.settings import ReviewSettings
+from pipeline.samples.run import RunFolder
 
 VERDICTS = "verdicts.jsonl"
 

@@ -74,7 +74,7 @@ class Standing(msgspec.Struct, frozen=True):
     def combined(self) -> Combined | None:
         """Return what all raters agree on, ``disputed`` where they do not, ``None`` where nobody has decided."""
         found = {entry.verdict for entry in self.verdicts.values()}
-        return "disputed" if len(found) > 1 else next(iter(found), None)  # type: ignore[return-value]
+        return "disputed" if len(found) > 1 else next(iter(found), None)
 
     @property
     def reasons(self) -> list[str]:

@@ -91,6 +91,7 @@ def test_amounts_that_stand_alone(lexicon: Lexicon, question: str, answer: str, 
         ("Where is the bench?", "Low down on the left.", ["place: down on the left"]),
         ("Where is the bench?", "High up on the right.", ["place: High up"]),
         ("Where is the bench?", "At the foot of the picture.", []),
+        ("What comes in which order?", "From left to right, there is a horse, then the man, then a bench.", []),
         ("Where is the bench?", "The man keeps it on the left.", ["place: on the left"]),
         ("Where is the bench?", "To his left, near the horse.", []),  # his left may be our right
         ("Where is the man?", "In the middle, and the bench is on the right of him.", []),
@@ -153,6 +154,7 @@ def test_forms_of_denial(lexicon: Lexicon, answer: str, found: list[str]) -> Non
         ("Describe the image.", "Every dog has its day."),
         ("Describe the image.", "Dogs, cats and horses get along well."),
         ("Describe the image.", "He goes by the book."),
+        ("Describe the image.", "People call it a yard, and cats like it."),
         ("Describe the image.", "There are twice as many horses as men."),
         ("Describe the image.", "A wooden horse stood there, and so did a stone bird."),
         ("Describe the image.", "A man with a horse stands in the middle."),
@@ -189,3 +191,9 @@ def test_a_caption_that_counts_some_of_a_crowd_does_not_count_it_all(lexicon: Le
 def test_a_caption_that_names_a_thing_again_does_not_make_it_two(lexicon: Lexicon) -> None:
     scene = Scene("1", "", 640, 480, ("A dog runs, and the dog barks.",), (Box("dog", 0.1, 0.1, 0.5, 0.9),))
     assert wrong(lexicon, "How many dogs are there?", "Two dogs.", scene) == ["count: Two dogs"]
+
+
+def test_bare_plurals_are_claims_where_they_are_shown(lexicon: Lexicon) -> None:
+    assert wrong(lexicon, "Is there a pet?", "There are cats by the bench.") == ["presence: cats"]
+    assert wrong(lexicon, "Describe the image.", "Cats are visible everywhere.") == ["presence: Cats"]
+    assert wrong(lexicon, "Describe the image.", "Cats are quick.") == []

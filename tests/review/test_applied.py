@@ -103,7 +103,10 @@ def test_the_datasets_library_reads_what_was_written(run: Path, tmp_path: Path) 
     datasets = pytest.importorskip("datasets")
     _applied(run, "all")
     data = datasets.load_dataset(
-        "parquet", data_files=str(run / "reviewed" / "samples.parquet"), split="train", cache_dir=str(tmp_path / "cache")
+        "parquet",
+        data_files=str(run / "reviewed" / "samples.parquet"),
+        split="train",
+        cache_dir=str(tmp_path / "cache"),
     )
     assert data[0]["image"].size == (64, 48)
     assert data[0]["review_verdict"] == "accepted"

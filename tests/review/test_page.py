@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.review.stage import HOSTILE, Served, make_run, row, served
+from tests.review.stage import HOSTILE, Served, make_run, process, row, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -160,8 +160,12 @@ def test_a_reload_keeps_place_draft_note_and_verdict(run: Path, opened: Opener) 
         assert page.input_value("#note") == "whose cups? a r u 1"
         assert "accepted by you" in page.inner_text(".standing")
         page.keyboard.press("Escape")
+        page.keyboard.press("n")
+        page.keyboard.press("End")
+        page.keyboard.type(" and")
         page.reload()
         assert page.locator("#message-1 textarea").is_hidden()
+        assert page.input_value("#note") == "whose cups? a r u 1 and"
         assert "kind=conversation" in page.url
 
 
@@ -211,10 +215,7 @@ def test_statements_boxes_and_captions_light_each_other_up(run: Path, opened: Op
         assert page.eval_on_selector_all("[data-caption]", lit) == ["caption-0"]
         page.hover("#box-0 text", force=True)
         page.dispatch_event("#box-0 .over", "pointerover")
-        assert page.eval_on_selector_all("mark", "els => els.filter(el => el.classList.contains('lit')).map(el => el.textContent)") == [
-            "a dog",
-            "The dog is on the left",
-        ]  # fmt: skip
+        assert page.locator("mark.lit").all_inner_texts() == ["a dog", "The dog is on the left"]
         page.keyboard.press("w")
         assert "contradicted: “3 cups”" in page.inner_text("#told")
         page.keyboard.press("s")
@@ -302,7 +303,10 @@ def test_hostile_text_is_text(tmp_path: Path, opened: Opener) -> None:
         {"role": "user", "content": "W" * 20_000},
         {"role": "assistant", "content": HOSTILE},
     ]
-    bad["claims"] = [(1, 5, 900, "presence", "contradicted", [0], [0], HOSTILE), (3, 1, 9999, HOSTILE, HOSTILE, [7], [7], "")]
+    bad["claims"] = [
+        (1, 5, 900, "presence", "contradicted", [0], [0], HOSTILE),
+        (3, 1, 9999, HOSTILE, HOSTILE, [7], [7], ""),
+    ]
     bad["findings"] = [(None, 0, 0, HOSTILE, HOSTILE)]
     run = make_run(tmp_path / "run", [bad, row(1)])
     with served(run) as server:
@@ -343,17 +347,15 @@ def test_without_pictures_boxes_are_drawn_on_an_empty_canvas(tmp_path: Path, ope
 
 
 def test_a_server_that_is_gone_is_told_and_nothing_is_taken_for_kept(run: Path, opened: Opener) -> None:
-    with served(run) as server:
+    with process(run) as server:
         page = opened(server)
-        server.process.kill()
-        server.process.wait(timeout=20)
+        server.kill()
         page.keyboard.press("a")
         _told(page, "nothing was kept")
         assert page.inner_text(".progress label") == "You: 0 of 6"
 
 
-@pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 768])
+@pytest.mark.parametrize(("colours", "width"), [("light", 1280), ("dark", 768)])
 def test_no_serious_finding_of_an_accessibility_scan(run: Path, opened: Opener, colours: str, width: int) -> None:
     axe = find_spec("axe_playwright_python")
     if axe is None or not axe.submodule_search_locations:
@@ -364,13 +366,14 @@ def test_no_serious_finding_of_an_accessibility_scan(run: Path, opened: Opener, 
         server.decide(0, "accepted", "ada")
         page = opened(server, "/?kind=conversation", color_scheme=colours)
         page.set_viewport_size({"width": width, "height": 900})
-        for act in ("", "e", "Escape", "?", "Escape", "r", "Escape", "agreement"):
+        # Evaluated rather than added as a tag, which the page's policy rightly forbids.
+        page.evaluate(script.read_text(encoding="utf-8"))
+        for act in ("e", "?", "r", "agreement"):  # what is open behind a dialog is scanned with it, and before
             if act == "agreement":
                 page.goto(f"{server.link}agreement")
-            elif act:
+                page.evaluate(script.read_text(encoding="utf-8"))
+            else:
                 page.keyboard.press(act)
-            # Evaluated rather than added as a tag, which the page's policy rightly forbids.
-            page.evaluate(script.read_text(encoding="utf-8"))
             found = page.evaluate("async () => (await axe.run()).violations")
             serious = [
                 (one["id"], one["help"], [node["target"] for node in one["nodes"]][:3])
@@ -378,3 +381,4 @@ def test_no_serious_finding_of_an_accessibility_scan(run: Path, opened: Opener, 
                 if one["impact"] in ("serious", "critical")
             ]
             assert serious == [], act
+            page.keyboard.press("Escape")

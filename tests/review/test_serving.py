@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.review.verdicts import VerdictLog
-from tests.review.stage import HOSTILE, Served, make_run, picture, row, served
+from tests.review.stage import HOSTILE, Process, Served, make_run, picture, process, row, served
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +48,9 @@ def test_requests_of_other_pages_are_refused(server: Served) -> None:
         {"sec-fetch-site": "same-site"},
     ):
         assert server.ask("POST", "/verdict", form, headers)[0] == 403
-    assert server.ask("GET", "/image/1", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"})[0] == 403
+    assert (
+        server.ask("GET", "/image/1", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"})[0] == 403
+    )
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert server.ask("GET", "/", headers=link)[0] == 200  # a colleague's link in a mail
     assert server.ask("POST", "/undo", {"number": "0"}, link)[0] == 403
@@ -81,8 +81,7 @@ def test_every_answer_binds_the_page_to_its_own_files(server: Served) -> None:
 
 def test_the_page_names_no_other_machine(server: Served) -> None:
     pages = [server.ask("GET", path)[2] for path in ("/", "/counts", "/agreement")]
-    for file in re.findall(r'(?:src|href)="(/static/[^"]+)"', pages[0]):
-        pages.append(server.ask("GET", file)[2])
+    pages += [server.ask("GET", file)[2] for file in re.findall(r'(?:src|href)="(/static/[^"]+)"', pages[0])]
     told = "".join(pages)
     assert not [link for link in re.findall(r"https?://[^\s\"'`)]+", told) if "www.w3.org" not in link]
 
@@ -102,7 +101,7 @@ def test_what_a_request_has_wrong_is_told_and_changes_nothing(server: Served) ->
 
 def test_another_address_asks_for_the_token(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [row(0)])
-    with served(run, host="0.0.0.0") as server:
+    with process(run, host="0.0.0.0") as server:
         token = re.search(r"token=([\w-]{20,})", server.link)
         assert token
         port = server.netloc.rpartition(":")[2]
@@ -120,10 +119,10 @@ def test_another_address_asks_for_the_token(tmp_path: Path) -> None:
 def test_a_run_in_use_and_ctrl_c(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [row(0)])
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AssertionError, match="pass another --host or"):
-        Served(run, port=taken.getsockname()[1])
-    with served(run) as server:
+        Process(run, port=taken.getsockname()[1])
+    with process(run) as server:
         server.ask("GET", "/")
-        assert "Traceback" not in server.stop()
+        assert "Traceback" not in server.interrupt()
 
 
 def test_two_servers_on_one_run_share_their_verdicts(tmp_path: Path) -> None:
@@ -140,30 +139,18 @@ def test_no_acknowledged_verdict_is_lost_when_the_server_is_killed_while_four_cl
     run = make_run(tmp_path / "run", [row(number) for number in range(40)])
     acknowledged: set[tuple[str, str, str]] = set()
     for round_ in range(3):
-        with served(run) as server:
+        with process(run) as server:
             pages = [server.ask("GET", f"/at/{number}")[2] for number in range(40)]
-            seen = [re.search(r'name="seen" value="(\w+)"', page)[1] for page in pages]  # type: ignore[index]
-            ids = [re.search(r'data-id="([^"]+)"', page)[1] for page in pages]  # type: ignore[index]
-
-            def work(reviewer: str, server: Served = server, round_: int = round_, ids: list[str] = ids) -> None:
-                for number in range(40):
-                    verdict = ("accepted", "rejected")[(number + round_) % 2]
-                    form = {"number": str(number), "seen": seen[number], "verdict": verdict, "note": f"{round_}"}
-                    try:
-                        status, _, _ = server.ask("POST", "/verdict", form, {"cookie": f"reviewer={reviewer}"})
-                    except (OSError, http.client.HTTPException):
-                        return
-                    if status == 200:
-                        acknowledged.add((reviewer, ids[number], verdict))
-                        written.release()
-
             written = threading.Semaphore(0)
-            clients = [threading.Thread(target=work, args=[name]) for name in ("ada", "bob", "cem", "dea")]
+            clients = [
+                threading.Thread(target=_decide_all, args=[server, pages, name, round_, acknowledged, written])
+                for name in ("ada", "bob", "cem", "dea")
+            ]
             for client in clients:
                 client.start()
             for _ in range(5 + 9 * round_):
                 assert written.acquire(timeout=20)
-            os.kill(server.process.pid, signal.SIGKILL)
+            server.kill()
             for client in clients:
                 client.join(timeout=20)
                 assert not client.is_alive()
@@ -171,9 +158,32 @@ def test_no_acknowledged_verdict_is_lost_when_the_server_is_killed_while_four_cl
     log.catch_up()
     assert log.unreadable <= 3  # a kill tears one line at most
     kept = set()
-    for line in (run / "verdicts.jsonl").read_bytes().splitlines():
+    for line in log.path.read_bytes().splitlines():
         with suppress(ValueError):
             entry = json.loads(line)
             kept.add((entry["by"], entry["sample"], entry.get("verdict")))
     assert acknowledged <= kept
     assert len(acknowledged) >= 5 + 14
+
+
+def _decide_all(
+    server: Served,
+    pages: list[str],
+    reviewer: str,
+    round_: int,
+    acknowledged: set[tuple[str, str, str]],
+    written: threading.Semaphore,
+) -> None:
+    for number, page in enumerate(pages):
+        seen, sample = re.search(r'name="seen" value="(\w+)"', page), re.search(r'data-id="([^"]+)"', page)
+        assert seen
+        assert sample
+        verdict = ("accepted", "rejected")[(number + round_) % 2]
+        form = {"number": str(number), "seen": seen[1], "verdict": verdict, "note": f"{round_}"}
+        try:
+            status, _, _ = server.ask("POST", "/verdict", form, {"cookie": f"reviewer={reviewer}"})
+        except (OSError, http.client.HTTPException):
+            return
+        if status == 200:
+            acknowledged.add((reviewer, sample[1], verdict))
+            written.release()

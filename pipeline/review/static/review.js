@@ -47,7 +47,8 @@ const nextStatement = (step, only) => {
 
 // Edits, with drafts that a reload keeps
 
-const draftOf = (form) => `draft ${sample.querySelector(".sample").dataset.id} ${form.dataset.draft}`;
+const draft = (name) => `draft ${sample.querySelector(".sample")?.dataset.id} ${name}`;
+const draftOf = (form) => draft(form.dataset.draft);
 const grow = (area) => {
   area.style.setProperty("height", "auto");
   area.style.setProperty("height", `${Math.min(area.scrollHeight + 4, 0.6 * innerHeight)}px`);
@@ -70,16 +71,19 @@ const leave = (form) => {
 };
 const restoreDrafts = () => {
   for (const form of sample.querySelectorAll(".editor")) {
-    const draft = sessionStorage.getItem(draftOf(form));
-    if (draft === null || draft === form.elements.text.value) continue;
+    const kept = sessionStorage.getItem(draftOf(form));
+    if (kept === null || kept === form.elements.text.value) continue;
     edit(form.closest("li"));
-    form.elements.text.value = draft;
+    form.elements.text.value = kept;
     grow(form.elements.text);
   }
+  const note = sessionStorage.getItem(draft("note"));
+  if (note !== null && byId("note")) byId("note").value = note;
 };
 sample.addEventListener("input", (event) => {
   const form = event.target.closest(".editor");
   if (form) sessionStorage.setItem(draftOf(form), form.elements.text.value);
+  if (event.target.id === "note") sessionStorage.setItem(draft("note"), event.target.value);
   if (event.target.tagName === "TEXTAREA") grow(event.target);
 });
 sample.addEventListener("click", (event) => {
@@ -158,8 +162,10 @@ document.body.addEventListener("review-changed", recount);
 document.body.addEventListener("htmx:pushedIntoHistory", () => { if (filtersIn(location.search) !== counted) recount(); });
 document.body.addEventListener("htmx:historyRestore", () => location.reload());
 document.body.addEventListener("htmx:beforeSwap", (event) => {
-  const form = event.detail.requestConfig?.elt;
-  if (form?.matches?.(".editor") && event.detail.xhr.getResponseHeader("HX-Trigger")) sessionStorage.removeItem(draftOf(form));
+  const from = event.detail.requestConfig?.elt;
+  const kept = event.detail.xhr.getResponseHeader("HX-Trigger"); // sent with what has been written down
+  if (kept && from?.matches(".editor")) sessionStorage.removeItem(draftOf(from));
+  if (event.detail.xhr.status === 200 && from?.matches("#note, #accept, #rejected")) sessionStorage.removeItem(draft("note"));
 });
 document.body.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.target === sample) arrive();
