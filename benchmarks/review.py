@@ -159,9 +159,9 @@ class Person:
         assert answer.status == 200, (path, answer.status, data[:300])
         return "" if what == "image" else data.decode()
 
-    def _cpu_ms(self) -> float:
+    def _cpu_ms(self) -> int:
         user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
-        return 1000 * (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        return 1000 * (int(user) + int(system)) // os.sysconf("SC_CLK_TCK")
 
 
 def write(path: Path, count: int) -> None:

@@ -19,6 +19,7 @@ Metrics = Sequence[Mapping[str, float]]
 HELD_OUT = "held_out_loss"
 _MOST = 300  # points of a curve; where there are more, several become their mean
 _SMOOTH = 25  # points that the smooth line is a mean of, where there are so many
+_FIRST = 12  # of so many parts of a run, the first may leave the picture
 _FEWEST = 2  # points that make a line
 _PANELS = {
     "loss": "loss",
@@ -66,10 +67,11 @@ def _curve(axes: Axes, points: Sequence[tuple[float, float]], *, smooth: bool) -
         axes.plot(steps, values, color=ACCENT, linewidth=1.6)
         return
     axes.plot(steps, values, color=PALE, linewidth=1.2)
-    means = [fmean(values[max(0, at - _SMOOTH) : at + 1]) for at in range(len(values))]
+    half = _SMOOTH // 2
+    means = [fmean(values[max(0, at - half) : at + half + 1]) for at in range(len(values))]
     axes.plot(steps, means, color=ACCENT, linewidth=1.8)
-    # A first leap would press all that follows to the floor.
-    axes.set_ylim(top=1.1 * max(means[_SMOOTH // 5 :]))
+    # The fall of the first steps would press all that follows to the floor; it goes out of the picture.
+    axes.set_ylim(top=1.15 * max(means[len(means) // _FIRST :]))
 
 
 def _held_out(axes: Axes, points: Sequence[tuple[float, float]]) -> None:

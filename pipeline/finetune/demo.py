@@ -16,34 +16,27 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 
-from pipeline.annotations.coco import read_scenes
 from pipeline.annotations.rendered import draw_scenes
 from pipeline.errors import PipelineError
-from pipeline.finetune.asking import Ask, ask
-from pipeline.finetune.charts import Score, Sight
+from pipeline.finetune.charts import Sight
+from pipeline.finetune.exam import examine
 from pipeline.finetune.infants import save_language, save_vision
-from pipeline.finetune.model import Joined, load
-from pipeline.finetune.page import Answered, data_uri, write_page
-from pipeline.finetune.pictures import Picture, decode
+from pipeline.finetune.model import load
+from pipeline.finetune.page import Answered, write_page
 from pipeline.finetune.recipes import resolve, table
 from pipeline.finetune.rows import Row, read_rows
-from pipeline.finetune.sight import Kind, Question, is_right, questions
 from pipeline.finetune.tracking import read_metrics
-from pipeline.records import Scene
 from pipeline.settings import FinetuneSettings
 
 DEFAULT_OUT = Path("outputs/demo")
 IMAGES, SAMPLES_AN_IMAGE, HELD_OUT_IMAGES = 3000, 4, 120
 STEPS, BATCH, LR = 1500, 32, 3e-3
 HELD_OUT_SEEDS = 1_000_003  # scenes of seed s and those of s + this are two endless sets
-SHOWN = 6
-KINDS: tuple[Kind, ...] = ("counting", "what is where")
 _ALLOWED = {"demo", "seed", "out", "trackers"}
 
 _BLIND = "blind.jsonl"
@@ -109,7 +102,7 @@ def demo(
     )
     _train_both(seeing, blind, train, say)
     say(f"asking both about {held_out_images} scenes that they have never met")
-    sights, answered = _examine(held_out, folder)
+    sights, answered = examine(held_out, *(load(str(folder / name / "checkpoint")) for name in ("seeing", "blind")))
     _write(folder, seeing, sights, answered)
     for sight in sights:
         true, other, none = (f"{score.share:.0%}" for score in (sight.true, sight.shuffled, sight.blind))
@@ -228,59 +221,6 @@ def _words(settings: FinetuneSettings) -> list[str]:
         for one in value if isinstance(value, tuple) else (value,):
             words += [f"--{name.replace('_', '-')}", str(one)] if one is not None else []
     return words
-
-
-def _examine(held_out: Path, folder: Path) -> tuple[list[Sight], list[Answered]]:
-    """Ask both models, and return how they did and some of what they said."""
-    scenes = read_scenes(None, held_out / "instances_scenes.json", held_out / "images").scenes
-    pictures = {scene.image_id: decode(Picture(str(scene.path))) for scene in scenes}
-    others = dict(zip(pictures, [*list(pictures.values())[1:], next(iter(pictures.values()))], strict=True))
-    asked = list(questions(scenes))
-    seeing, blind = (load(str(folder / name / "checkpoint")) for name in ("seeing", "blind"))
-    told = {
-        "true": _ask(seeing, asked, pictures.__getitem__),
-        "shuffled": _ask(seeing, asked, others.__getitem__),
-        "blind": _ask(blind, asked, lambda _: None),
-    }
-    labels = _labels(scenes)
-    sights = [Sight(kind, *(_score(asked, answers, labels, kind) for answers in told.values())) for kind in KINDS]
-    return sights, [
-        Answered(
-            id=f"image {asked[at].image_id}",
-            question=asked[at].text,
-            expected=asked[at].truth,
-            answer=told["true"][at],
-            other_answer=told["shuffled"][at],
-            picture=data_uri(pictures[asked[at].image_id]),
-            other_picture=data_uri(others[asked[at].image_id]),
-        )
-        for at in _shown(asked)
-    ]
-
-
-def _ask(joined: Joined, asked: Sequence[Question], picture: Callable[[str], Image.Image | None]) -> list[str]:
-    return ask(joined, [Ask(picture(one.image_id), one.text) for one in asked], max_new_tokens=32)
-
-
-def _labels(scenes: Iterable[Scene]) -> list[str]:
-    return sorted({box.label for scene in scenes for box in scene.boxes})
-
-
-def _score(asked: Sequence[Question], answers: Sequence[str], labels: Sequence[str], kind: Kind) -> Score:
-    right = [is_right(one, answer, labels) for one, answer in zip(asked, answers, strict=True) if one.kind == kind]
-    return Score(sum(right), len(right))
-
-
-def _shown(asked: Sequence[Question]) -> list[int]:
-    """Return places of a few questions: numbers, places and things by turns, each of another image."""
-    abouts = ("number", "place", "things")
-    chosen: list[int] = []
-    for turn in range(SHOWN):
-        used = {asked[at].image_id for at in chosen}
-        about = abouts[turn % len(abouts)]
-        fit = (at for at, one in enumerate(asked) if one.about == about and one.image_id not in used)
-        chosen += [at] if (at := next(fit, None)) is not None else []
-    return chosen
 
 
 def _write(folder: Path, seeing: FinetuneSettings, sights: Sequence[Sight], answered: Sequence[Answered]) -> None:

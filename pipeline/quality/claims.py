@@ -12,7 +12,7 @@ A sentence goes this way::
     Statement questions.py   what a question asks for
               answers.py     what an answer leaves to its question: "Two.", "On the left.", "A dog."
               yes_no.py      what "yes" and "no" say of it
-    claims    judging.py     each statement held against evidence.py, which reads boxes and captions, by
+    claims    judging.py     each statement held against evidence.py (boxes, and captions.py) by
                 counts.py, absences.py, whereabouts.py (with positions.py, relations.py), comparisons.py, attributes.py
 
 ``lexicon.py`` knows which words name which categories (``coco.toml``, ``plurals.py``), ``vocabulary.py`` the small

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from functools import cached_property
 
 import msgspec
 
+from pipeline.quality.captions import Captions, Said, read_captions
 from pipeline.quality.lexicon import Lexicon, Sense
-from pipeline.quality.mentions import Mention, find_form
-from pipeline.quality.nouns import is_modifier, read_mention
 from pipeline.quality.positions import area, share_inside
-from pipeline.quality.sentences import Text
 from pipeline.quality.vocabulary import AMOUNTS
 from pipeline.records import Box, Scene
 
@@ -36,16 +33,6 @@ class Range(msgspec.Struct, frozen=True, gc=False):
     """Those that bear the name."""
     captions: tuple[int, ...] = ()
     """Those that speak of it."""
-
-
-class Said(msgspec.Struct, frozen=True, gc=False):
-    """One mention in a caption."""
-
-    caption: int
-    mention: Mention
-    sense: Sense
-    amount: str = ""
-    """The first word of its number or amount, such as ``few``."""
 
 
 class Evidence:
@@ -208,64 +195,22 @@ class Evidence:
         return len(captions) >= min(2, len(self.captions)) > 0
 
     @cached_property
-    def said(self) -> list[Said]:
+    def _read(self) -> Captions:
+        return read_captions(self.captions, self._lexicon)
+
+    @property
+    def said(self) -> tuple[Said, ...]:
         """All mentions of things in the captions."""
-        return [said for caption in range(len(self.captions)) for said in self._read_caption(caption)]
-
-    def _read_caption(self, caption: int) -> Iterator[Said]:
-        low = Text(self.captions[caption]).low
-        index = start = 0
-        while index < len(low):
-            word = low[index]
-            forms = self._lexicon.forms.get(word[:-2] if word[-2:] == "'s" else word)
-            if forms is None:
-                index += 1
-                continue
-            form = find_form(low, index, len(low), forms)
-            if form is not None and not form.rest and word in AMOUNTS and low[index + 1 : index + 2] == ["of"]:
-                form = None  # "a couple of birds" is no couple
-            if form is not None and form.sense is not None:
-                mention = read_mention(low, start, index, form, owner=False)
-                doubtful = not form.sense.sure and is_modifier(low, mention.last, len(low), form, self._lexicon)
-                doubtful = doubtful or self._is_doubled(low, mention, form.sense)
-                if mention.article != "no" and not doubtful:
-                    yield Said(caption, mention, form.sense, _amount(low, mention))
-            index += 1 if form is None else 1 + len(form.rest)
-            start = start if form is None else index
-
-    def _is_doubled(self, low: list[str], mention: Mention, sense: Sense) -> bool:
-        """Tell whether the next word is another name of the same thing: ``polar bear cub``."""
-        after = mention.last + 1
-        rows = self._lexicon.forms.get(low[after]) if after < len(low) else None
-        form = find_form(low, after, len(low), rows) if rows else None
-        return form is not None and form.sense is not None and bool(form.sense.may & sense.may)
-
-    @cached_property
-    def _words(self) -> tuple[frozenset[str], str]:
-        """The names and other words of the captions, one by one and in a row: "hot dog" is no "dog"."""
-        words: list[str] = []
-        for caption in self.captions:
-            low, index = Text(caption).low, 0
-            while index < len(low):
-                form = find_form(low, index, len(low), self._lexicon.forms.get(low[index], ()))
-                size = 1 + len(form.rest) if form is not None and form.sense is not None else 1
-                words.append(" ".join(low[index : index + size]))
-                index += size
-        return frozenset(words), " " + " ".join(words)
+        return self._read.said
 
     def is_hinted(self, sense: Sense) -> bool:
         """Tell whether a word of a caption makes the thing believable."""
-        words, text = self._words
         for label in sense.may:
             for hint in self._lexicon.hints.get(label, ()):
-                if hint in words or (len(hint) >= 4 and f" {hint}" in text):
+                if hint in self._read.words or (len(hint) >= 4 and f" {hint}" in self._read.text):
                     return True
         return False
 
 
 def _at_border(box: Box) -> bool:
     return box.x0 <= 0.01 or box.y0 <= 0.01 or box.x1 >= 0.99 or box.y1 >= 0.99
-
-
-def _amount(low: list[str], mention: Mention) -> str:
-    return next((word for word in low[mention.first : mention.head] if word in _MOST_OF), "") if mention.vague else ""

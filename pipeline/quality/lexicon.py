@@ -100,7 +100,7 @@ class Form(msgspec.Struct, frozen=True, gc=False):
     """Whether it is the plural; ``None`` where one and many are spelt alike or nobody counts."""
 
 
-class Lexicon(msgspec.Struct, frozen=True):
+class Lexicon(msgspec.Struct, frozen=True, eq=False):
     """The words for the categories of one data set."""
 
     forms: dict[str, tuple[Form, ...]]

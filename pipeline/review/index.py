@@ -16,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from pipeline.errors import PipelineError
+from pipeline.review.rows import MOST_BYTES, Rows
 from pipeline.review.verdicts import fingerprint
 
 MEMORY = "256MB"
 LUCK = 2_147_483_647  # a prime; drawing lots is multiplying modulo it
 _THREADS = 4  # at most; more make a query of a few milliseconds no faster
-_AT_ONCE = 8  # rows read with one that is asked for, as those beside it are likely to be next; they cost little more
 _KEPT = 512  # rows
 _SEARCHES = 16  # whose results are kept
 _FEW = 4  # samples of which each is looked up by itself
@@ -107,19 +108,25 @@ class Samples:
                 "autoload_known_extensions": False,
             },
         )
-        self._connection.execute("SET parquet_metadata_cache = true")
+        self._connection.execute("SET GLOBAL parquet_metadata_cache = true")
         self._made = False
         self._making = threading.Lock()
         self._writing = threading.Lock()
-        self._rows: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._kept: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self._searches: dict[str, None] = {}
         source = f"read_parquet('{_quoted(path)}', file_row_number = true)"
         try:
             self._connection.execute(f"CREATE VIEW rows AS SELECT {self._columns(source)} FROM {source}")
             self.count: int = self.ask("SELECT count(*) FROM rows")[0][0]
-        except duckdb.Error as error:
+            self._rows = self._reader()
+        except (duckdb.Error, pa.ArrowException) as error:
             raise PipelineError(f"cannot read {path}: {_in_short(error)}") from None
         self._connection.execute(_MARKS)
+
+    def _reader(self) -> Rows | None:
+        """Return what reads rows, unless a column has to be brought into another type, or row groups are too large."""
+        rows = Rows(self.path, [*self._ready_made, "image.path"])
+        return rows if self._all_ready and rows.heaviest <= MOST_BYTES else None
 
     def _columns(self, source: str) -> str:
         """Return what brings a file's columns into our types; a column of another kind counts as missing."""
@@ -127,6 +134,8 @@ class Samples:
         wanted = COLUMNS | {"image": _IMAGE}
         told = self.ask("DESCRIBE SELECT " + ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in wanted.items()))
         ours = {name: kind for name, kind, *_ in told}
+        self._ready_made = [name for name in COLUMNS if there.get(name) == ours[name]]
+        self._all_ready = not (there.keys() & ours.keys()) - {"image", *self._ready_made}
         parts = ["file_row_number::INTEGER AS n"]
         for name, kind in wanted.items():
             value = f'"{name}"' if there.get(name) == ours[name] else f"NULL::{kind}"
@@ -182,21 +191,25 @@ class Samples:
             PipelineError: The file has been replaced, or has no such row.
         """
         self.check_unchanged()
-        kept = self._rows.get(number)
-        if kept is None:
-            names = [*COLUMNS, "path"]
-            columns = ", ".join(f'"{name}"' for name in COLUMNS)
-            first = number - number % _AT_ONCE
-            query = f"SELECT n, {columns}, image.path FROM rows WHERE n BETWEEN {first} AND {first + _AT_ONCE - 1}"
-            read = {n: dict(zip(names, values, strict=True)) for n, *values in self.ask(query)}
-            kept = read.get(number)
+        row = self._kept.get(number)
+        if row is None:
+            row = self._rows.read(number) if self._rows else self._query(number)
+            if row is None:
+                raise PipelineError(f"there is no sample number {number}; there are {self.count:,}")
+            image = row.pop("image", None)
+            row = dict.fromkeys(COLUMNS) | row | {"path": image["path"] if image else None}
+            row["id"] = str(number) if row["id"] is None else row["id"]
             with self._writing:
-                self._rows.update(read)
-                while len(self._rows) > _KEPT:
-                    self._rows.popitem(last=False)
-        if kept is None:
-            raise PipelineError(f"there is no sample number {number}; there are {self.count:,}")
-        return kept
+                self._kept[number] = row
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+        return row
+
+    def _query(self, number: int) -> dict[str, Any] | None:
+        """Return a row from a file that ``Rows`` cannot take."""
+        columns = ", ".join(f'"{name}"' for name in COLUMNS)
+        found = self.ask(f"SELECT {columns}, {{'path': image.path}} FROM rows WHERE n = {number:d}")
+        return dict(zip([*COLUMNS, "image"], found[0], strict=True)) if found else None
 
     def image_bytes(self, number: int) -> bytes | None:
         """Return the image file that a row holds; ``None`` where it holds none."""

@@ -121,6 +121,16 @@ def test_a_thinner_file_opens_and_what_it_lacks_is_empty(tmp_path: Path) -> None
     assert found["messages"][1]["content"] == "A dog."
 
 
+def test_rows_read_by_query_are_those_read_by_row_group(board: Board) -> None:
+    assert board.samples._rows is not None
+    by_group = [board.samples.row(number) for number in range(12)]
+    other = Samples(board.samples.path)
+    other._rows = None  # as for a file whose row groups are too large to be held
+    assert [other.row(number) for number in range(12)] == by_group
+    with pytest.raises(PipelineError, match="no sample number 12"):
+        board.samples.row(12)
+
+
 def test_a_file_that_was_written_again_is_not_mixed_up_with_the_one_that_was_opened(board: Board) -> None:
     path = board.samples.path
     board.samples.row(0)
