@@ -35,7 +35,7 @@ from pipeline.settings import FinetuneSettings
 
 DEFAULT_OUT = Path("outputs/demo")
 IMAGES, SAMPLES_AN_IMAGE, HELD_OUT_IMAGES = 3000, 4, 120
-STEPS, BATCH, LR = 1500, 32, 3e-3
+STEPS, BATCH, LR = 2400, 32, 3e-3
 HELD_OUT_SEEDS = 1_000_003  # scenes of seed s and those of s + this are two endless sets
 _ALLOWED = {"demo", "seed", "out", "trackers"}
 
@@ -166,7 +166,9 @@ def _settings(settings: FinetuneSettings, folder: Path, name: str, data: Path, s
         data=(str(data),),
         vision=str(folder / "vision"),
         language=str(folder / "language"),
-        template="chatml",
+        recipe="llava-v1",  # of the recipes, the one whose steps mix long samples with short ones
+        projector="mlp2x_gelu",
+        template="tokenizer",
         steps=steps,
         batch=BATCH,
         micro_batch=BATCH,

@@ -106,9 +106,15 @@ def _listening(settings: ReviewSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     ports = [PORT, 0] if settings.port is None else [settings.port]
     for port in ports:
+        # The protocol is named, as asyncio sends answers without delay, 40 ms of it, only on sockets that name it.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            return socket.create_server((settings.host, port), family=family)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((settings.host, port))
+            listener.listen()
+            return listener
         except OSError as error:
+            listener.close()
             told = error.strerror or str(error)
     raise PipelineError(f"cannot listen at {settings.host}, port {port}: {told}; pass another --host or --port")
 

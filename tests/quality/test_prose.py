@@ -16,8 +16,10 @@ from pipeline.records import Scene, Turn
 
 PROSE = Path(__file__).parent / "prose"
 BARRED = ("count", "place", "presence", "absence")
-RECALL = {"dev.jsonl": 0.9, "second.jsonl": 0.88}
-"""The rules were made in sight of both sets, so that these bars only hold what has been reached."""
+RECALL = {"dev.jsonl": 0.9, "second.jsonl": 0.88, "third.jsonl": 0.78}
+"""The rules were made in sight of the first two, and never of the third: these bars hold what has been reached."""
+KNOWN_ALARMS = 4
+"""Of the sentences of ``trips_third.jsonl``, which the rules were not made in sight of."""
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +61,9 @@ def test_true_sentences_that_trip_naive_checkers_raise_no_alarm(sample: tuple[di
     tricky = rows("trips.jsonl")
     assert len(tricky) >= 200
     assert [row["id"] for row in tricky if alarms(row, sample)] == []
+
+
+def test_true_sentences_that_were_never_seen_raise_hardly_an_alarm(sample: tuple[dict[str, Scene], Lexicon]) -> None:
+    tricky = rows("trips_third.jsonl")
+    assert len(tricky) >= 100
+    assert len([row["id"] for row in tricky if alarms(row, sample)]) <= KNOWN_ALARMS

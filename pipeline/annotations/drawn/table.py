@@ -17,10 +17,10 @@ from pipeline.annotations.drawn.outline import outlines
 from pipeline.annotations.drawn.sheet import RGB, Sheet, dark, paint
 from pipeline.annotations.drawn.things import THINGS
 
-SIDE = 192  # pixels of a picture, both ways
+SIDE = 126  # pixels of a picture, both ways
 GRID = 3
 CELL = SIDE // GRID
-DRIFT = 5  # pixels that a thing may lie off the middle of its square
+DRIFT = 3  # pixels that a thing may lie off the middle of its square
 WIDEST = CELL - 2 * DRIFT - 2
 MOST = 6  # things in a picture
 FOOD = {"apple": "red", "banana": "yellow", "orange": "orange", "donut": "pink"}
@@ -55,7 +55,7 @@ def _choose(rng: Random) -> list[str]:
 def _lay(picture: Image.Image, category: str, cell: int, rng: Random) -> Drawn:
     """Paint a thing into its square, and return the truth about it."""
     thing = THINGS[category]
-    scale = min(WIDEST / thing.width, 0.44) * rng.uniform(0.9, 1.0)
+    scale = min(WIDEST / thing.width, 0.0068 * CELL) * rng.uniform(0.9, 1.0)
     sheet = Sheet(thing.width, 100, scale)
     thing.draw(sheet, rng, paint(FOOD[category], rng))
     sprite = sheet.finished()
@@ -66,7 +66,7 @@ def _lay(picture: Image.Image, category: str, cell: int, rng: Random) -> Drawn:
     x = (cell % GRID) * CELL + (CELL - width) // 2 + rng.randint(-DRIFT, DRIFT)
     y = (cell // GRID) * CELL + (CELL - height) // 2 + rng.randint(-DRIFT, DRIFT)
     shade = dark(picture.getpixel((0, 0)), 0.1)  # type: ignore[arg-type]  # RGB gives three numbers
-    ImageDraw.Draw(picture).ellipse((x + 2, y + height - 7, x + width - 2, y + height + 2), fill=shade)
+    ImageDraw.Draw(picture).ellipse((x + 1, y + height - 5, x + width - 1, y + height + 1), fill=shade)
     picture.paste(sprite, (x - corners[0], y - corners[1]), sprite)
     rings = outlines(inside.crop(corners))
     outline = [[v + (x, y)[i % 2] for i, v in enumerate(ring)] for ring in rings]
