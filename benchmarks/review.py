@@ -68,6 +68,8 @@ def main() -> None:
     rows = [[what, *_figures(taken, person.cpu_ms[what])] for what, taken in sorted(person.times.items())]
     every = [one for what, taken in person.times.items() if what != "image" for one in taken]
     rows.append(["all but images", *_figures(every, person.cpu_ms.total() - person.cpu_ms["image"])])
+    every += person.times.get("image", [])
+    rows.append(["all", *_figures(every, person.cpu_ms.total())])
     rig.table(["answer", "how many", "median", "95 % under", "slowest", "processor, mean"], rows)
     print(
         f"first page {first_s:.2f} s after the process began; {resident:.0f} MB resident at the end, {peak:.0f} at most"

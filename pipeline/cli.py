@@ -22,6 +22,7 @@ from pipeline.errors import Interrupted, PipelineError
 from pipeline.llm.faults import Faults
 from pipeline.progress import printable
 from pipeline.records import Record
+from pipeline.review.settings import ReviewSettings
 from pipeline.settings import (
     ChatSettings,
     CheckSettings,
@@ -124,6 +125,20 @@ def check(
 
 
 @app.command(sort_key=5)
+def review(
+    data: Annotated[Path, Parameter(help="Run folder, or a .json, .jsonl or .parquet file of samples")],
+    *,
+    settings: Annotated[ReviewSettings, Parameter(name="*")] = ReviewSettings(),  # noqa: B008
+) -> int:
+    """Look at samples on a local web page, accept, reject and edit them"""
+    _need("duckdb", "review")
+    from pipeline.review.command import review as run
+
+    run(data, settings, lambda line: print(printable(line), flush=True))
+    return 0
+
+
+@app.command(sort_key=6)
 def finetune(*, settings: Annotated[FinetuneSettings, Parameter(name="*")] = FinetuneSettings()) -> int:  # noqa: B008
     """Train a LLaVA-style model on samples, into a plain checkpoint"""
     _need("torch", "finetune")
@@ -133,7 +148,7 @@ def finetune(*, settings: Annotated[FinetuneSettings, Parameter(name="*")] = Fin
     return 0
 
 
-@app.command(sort_key=6)
+@app.command(sort_key=7)
 def chat(
     checkpoint: Annotated[str, Parameter(help="Folder or hub name of a LLaVA-style checkpoint")],
     image: Annotated[Path, Parameter(help="Image file")],
@@ -151,7 +166,7 @@ def chat(
     return 0
 
 
-@app.command(sort_key=7)
+@app.command(sort_key=8)
 def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesSettings()) -> int:  # noqa: B008
     """Draw scenes with COCO-format captions and boxes whose truth is known"""
     from pipeline.annotations.rendered import draw_scenes
@@ -164,7 +179,7 @@ def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesS
     return 0
 
 
-@app.command(sort_key=8)
+@app.command(sort_key=9)
 def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",

@@ -18,7 +18,7 @@ from pipeline.llm.faults import Answer, Completion, script
 from pipeline.llm.server import background
 from tests.conftest import REPO
 
-COMMANDS = ["generate", "preview", "show", "check", "finetune", "chat", "scenes", "serve"]
+COMMANDS = ["generate", "preview", "show", "check", "review", "finetune", "chat", "scenes", "serve"]
 
 
 def error_of(capsys: pytest.CaptureFixture[str], *words: str) -> str:

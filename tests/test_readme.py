@@ -12,7 +12,7 @@ from pipeline.llm import writer
 from tests.conftest import REPO
 
 README = (REPO / "README.md").read_text()
-BROUGHT = {"--model", "--prompts", "serve", "--judge", "--synonyms", "--instances", "finetune", "chat"}
+BROUGHT = {"--model", "--prompts", "serve", "--judge", "--synonyms", "--instances", "finetune", "chat", "review"}
 """Words of commands that need what the reader brings or starts."""
 
 

@@ -169,7 +169,10 @@ FACTS: dict[str, list[tuple[str, Callable[[Example], bool]]]] = {
         ("High up: it is near the top", lambda e: all(t.y < 0.2 for t in e("bird"))),
         ("about halfway across, above all of the sheep", lambda e: above(e("bird"), e("sheep"))),
         ("about halfway across", lambda e: all(0.45 < t.x < 0.55 for t in e("bird"))),
-        ("Just the farmer, who is standing on the right", lambda e: e.count("person") == 1 and e.places("person") == ["right"]),
+        (
+            "Just the farmer, who is standing on the right",
+            lambda e: e.count("person") == 1 and e.places("person") == ["right"],
+        ),
         ("the one that is nearest to it", lambda e: left_of(e("sheep")[:5], e("sheep")[5:])),
         ("apart from the other five", lambda e: e("sheep")[5].x0 - e("sheep")[4].x1 > 0.1),
     ],

@@ -135,6 +135,7 @@ def write_page(
     data: Mapping[str, Any],
     answered: Sequence[Answered],
     sights: Sequence[Sight] = (),
+    expected: str = "In the data",
     notes: Sequence[str] = (),
 ) -> None:
     """Write the page.
@@ -148,6 +149,7 @@ def write_page(
         data: Of ``summary.summarise``; empty: not told.
         answered: Of ``answers``.
         sights: How well the model sees, where it was asked questions whose answers are known.
+        expected: What to call the answers that are expected.
         notes: Sentences at the foot of the page.
 
     Raises:
@@ -173,6 +175,7 @@ def write_page(
         accounts=_accounts(data),
         rejected=data.get("rejected", {}),
         answered=answered,
+        expected=expected,
         notes=notes,
     )
     beside = path.with_name(f".{path.name}.part")

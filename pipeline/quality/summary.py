@@ -18,8 +18,8 @@ def lines(figures: Mapping[str, Any]) -> list[str]:
     """Return what a person wants to know at once, for the terminal."""
     claims, wrong = figures["claims"], figures["contradicted_samples"]["all"]
     told = [
-        f"{figures['samples']['total']:,} samples; {claims['supported'] + claims['contradicted']:,} statements could be "
-        f"checked, {claims['contradicted']:,} of them contradict their captions or boxes"
+        f"{figures['samples']['total']:,} samples; {claims['supported'] + claims['contradicted']:,} statements could "
+        f"be checked, {claims['contradicted']:,} of them contradict their captions or boxes"
     ]
     if wrong["of"]:
         told.append(

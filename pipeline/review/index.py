@@ -1,6 +1,6 @@
 """The samples of a Parquet file, by number: a slim table in memory to filter and count by, whole rows from the file.
 
-DuckDB reads the file and holds the table. The table is made when it is first needed, 150,000 samples in about a second,
+DuckDB reads the file and holds the table. It is made when it is first needed, 150,000 samples in two to four seconds,
 so that the first page need not wait for it. Nothing is written, and DuckDB may load no extension, so it opens no
 connection.
 """

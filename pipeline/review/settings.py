@@ -1,4 +1,4 @@
-"""What a person can set for ``review``; belongs into ``pipeline/settings.py``, beside the other commands' classes."""
+"""What a person can set for ``review``, in the form of ``pipeline/settings.py``."""
 
 from __future__ import annotations
 

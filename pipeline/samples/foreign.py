@@ -101,7 +101,7 @@ def read_foreign(path: Path, scenes: Sequence[Scene], dropped: Counter[str]) -> 
             "model": entry.get("model") if isinstance(entry.get("model"), str) else None,
         }
 
-    if strangers and not listed:
+    if len(scenes) and strangers and not listed:
         raise PipelineError(
             f"{path}: the annotation files list none of its {strangers:,} images; pass those it is about"
         )

@@ -86,7 +86,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A demonstration too short to see anything, and what it said."""
     folder = tmp_path_factory.mktemp("outputs") / "demo"
     said: list[str] = []
-    demo(FinetuneSettings(demo=True, out=folder), train_as_told, said.append, images=24, held_out_images=12, steps=STEPS)
+    demo(
+        FinetuneSettings(demo=True, out=folder), train_as_told, said.append, images=24, held_out_images=12, steps=STEPS
+    )
     return folder, said
 
 

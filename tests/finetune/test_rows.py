@@ -319,7 +319,7 @@ def test_embedded_pictures_with_one_name_are_not_taken_for_one(tmp_path: Path) -
 
 def test_the_first_stage_takes_each_caption_of_a_run_once(write: Callable[..., Path], tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", embed=False)
-    rows = [row for row in read_rows([str(run), str(write(llava()))], None, None, captions=True)]
+    rows = list(read_rows([str(run), str(write(llava()))], None, None, captions=True))
     told = [(row.id, row.kind, row.messages[-1]["content"]) for row in rows if isinstance(row, Row)]
     assert told == [("1/caption/0", "caption", "A dog."), ("2/caption/0", "caption", "A dog."), ("7", "set", "A dog.")]
     assert all(isinstance(row, Row) and row.picture for row in rows)
