@@ -279,6 +279,8 @@ class FinetuneSettings(Record):
     """Only these kinds, with weights if wanted, such as conversation,detailed_description=0.05. (default: all)"""
     images: Annotated[Path | None, _READ] = None
     """Folder with the image files, for data that names them and does not hold them."""
+    reviewed: Annotated[Literal["accepted", "not-rejected", "all"], _READ] = "not-rejected"
+    """Samples of a reviewed run to train on; those that reviewers disagree on count as rejected."""
     held_out: Annotated[float, _READ] = Field(default=0.02, ge=0, lt=1)
     """Share of the images, by id, that is kept for validation."""
     recipe: Annotated[Literal["llava-v1", "llava-v1.5", "llava-v1.5-lora", "omnifusion"], _TRAIN] = "llava-v1.5"

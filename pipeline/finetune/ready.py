@@ -153,7 +153,9 @@ def open_rows(settings: FinetuneSettings) -> Iterator[Row | Rejected]:
     """Return the rows that a person asked for, anew."""
     kinds = read_weights(settings.kinds) if settings.kinds else None
     captions = settings.stage == "align"
-    return read_rows(settings.data, settings.images, kinds, seed=settings.seed, captions=captions)
+    return read_rows(
+        settings.data, settings.images, kinds, seed=settings.seed, captions=captions, reviewed=settings.reviewed
+    )
 
 
 def _write_rejected(prepared: Prepared, folder: Path, settings: FinetuneSettings, tell: Say) -> None:

@@ -23,6 +23,7 @@ from pipeline.errors import PipelineError
 from pipeline.finetune.pictures import Picture
 from pipeline.finetune.sources import Entry, Source, Told, find_files, parse_source, read_entries
 from pipeline.finetune.tokens import IMAGE_TEXT
+from pipeline.samples.reviewed import Review, Reviewed, find_verdicts, is_wanted, load_reviewed
 
 CAPTION = "caption"
 REQUEST = "Describe this picture in one sentence."
@@ -75,6 +76,7 @@ def read_rows(
     *,
     seed: int = 0,
     captions: bool = False,
+    reviewed: Reviewed = "all",
 ) -> Iterator[Row | Rejected]:
     """Return the rows of sources, one after another; sources are looked for at once and read later.
 
@@ -87,6 +89,7 @@ def read_rows(
         seed: Of which samples a weight takes.
         captions: Whether to take the captions of a run's images, each as a sample of the kind ``caption``, instead of
             its samples: what the first stage learns from. Other files are taken as they are.
+        reviewed: Which samples of a source that was reviewed; edits of reviewers are put in.
 
     Raises:
         PipelineError: A source or the image folder is not there or is not what it should be. While iterating: a
@@ -96,7 +99,7 @@ def read_rows(
         raise PipelineError("nothing to train on; pass --data with a run folder or a file, or --demo")
     parsed = [parse_source(source) for source in sources]
     files = [find_files(source.path) for source in parsed]
-    return _Reader(parsed, files, images, kinds, seed, captions).rows()
+    return _Reader(parsed, files, images, kinds, seed, captions, reviewed).rows()
 
 
 def held_out(row: Row, share: float, seed: int) -> bool:
@@ -132,6 +135,7 @@ class _Reader:
         kinds: Mapping[str, float] | None,
         seed: int,
         captions: bool,
+        reviewed: Reviewed,
     ) -> None:
         self._sources = sources
         self._files = files
@@ -139,6 +143,7 @@ class _Reader:
         self._kinds = kinds
         self._seed = seed
         self._captions = captions
+        self._reviewed = reviewed
         self._captioned: set[tuple[int, str]] = set()
         self._ids: set[str] = set()
         self._kinds_met: dict[str, None] = {}
@@ -146,14 +151,37 @@ class _Reader:
 
     def rows(self) -> Iterator[Row | Rejected]:
         for at, (source, files) in enumerate(zip(self._sources, self._files, strict=True)):
+            reviews = load_reviewed(source.path) if find_verdicts(source.path).exists() else {}
             for file in files:
                 for entry in read_entries(file):
-                    for own in self._captions_of(at, entry) if self._captions and entry.is_ours else (entry,):
-                        yield self._row(at, source, file, own)
+                    if self._captions and entry.is_ours:
+                        for caption in self._captions_of(at, entry):
+                            yield self._row(at, source, file, caption)
+                    elif reviews or self._reviewed == "accepted":
+                        yield self._reviewed_row(at, source, file, entry, reviews)
+                    else:
+                        yield self._row(at, source, file, entry)
         for kind in self._kinds or ():
             if kind not in self._kinds_met:
                 there = ", ".join(self._kinds_met) or "no row at all"
                 raise PipelineError(f"--kinds: no row is of the kind {kind!r}; there is {there}")
+
+    def _reviewed_row(
+        self, at: int, source: Source, file: Path, entry: Entry, reviews: Mapping[str, Review]
+    ) -> Row | Rejected:
+        """Return an entry as reviewers left it."""
+        review = reviews.get(_text(entry.fields.get("id")))
+        if not is_wanted(review, self._reviewed):
+            verdict = review.verdict if review else "not reviewed"
+            return Rejected(self._unique_id(source, entry), at, "left out by reviewers", str(verdict))
+        messages = entry.fields.get("messages")
+        if review and review.edits and isinstance(messages, list):
+            told = [
+                message | {"content": review.edits[place]} if place in review.edits else message
+                for place, message in enumerate(messages)
+            ]
+            entry = entry._replace(fields=entry.fields | {"messages": told})
+        return self._row(at, source, file, entry)
 
     def _captions_of(self, at: int, entry: Entry) -> Iterator[Entry]:
         """Yield the captions of an image that has not come yet; the run's other samples of it have the same ones."""

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import msgspec
 
-from pipeline.review.verdicts import Decision, Standing
+from pipeline.samples.verdicts import Decision, Standing
 
 
 class Rater(msgspec.Struct, frozen=True):

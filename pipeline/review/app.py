@@ -29,7 +29,7 @@ from pipeline.review.desk import REASONS, Conflict, Desk
 from pipeline.review.filters import View, address, pairs_of, read_view
 from pipeline.review.guard import Guard
 from pipeline.review.shown import visible
-from pipeline.review.verdicts import SECOND, clean_name
+from pipeline.samples.verdicts import SECOND, clean_name
 
 NAME = "reviewer"
 """Cookie with the reviewer's name, as it was typed in that browser."""

@@ -10,36 +10,23 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from pipeline.errors import PipelineError
 from pipeline.review.rechecking import Rechecker
-from pipeline.review.source import Source, find_samples, find_verdicts
-from pipeline.review.verdicts import Combined, VerdictLog, fingerprint
-from pipeline.samples.run import RunFolder
+from pipeline.review.source import Source
+from pipeline.samples.reviewed import Review, Reviewed, is_wanted, review_of
+from pipeline.samples.verdicts import VerdictLog, fingerprint
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Reviewed = Literal["accepted", "not-rejected", "all"]
 _ROWS = 1000
 _READ = ("id", "messages", "captions", "boxes", "claims", "findings", "kind", "context")
 _TEXT = {"dtype": "string", "_type": "Value"}
 _TEXTS = {"feature": _TEXT, "_type": "List"}
-
-
-class Review(msgspec.Struct, frozen=True):
-    """What all reviewers together say of one sample."""
-
-    verdict: Combined | None
-    """``None`` where it was only edited or noted."""
-    reasons: tuple[str, ...] = ()
-    reviewers: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    edits: dict[int, str] = {}
-    """What messages say now, by their places."""
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -60,56 +47,6 @@ class Applied(msgspec.Struct, frozen=True):
         counts = ", ".join(f"{count:,} {verdict}" for verdict, count in self.counts.items())
         stale = f"; {self.stale:,} entries about texts that have changed since were left out" if self.stale else ""
         return f"{counts}; {self.written:,} samples in {self.samples}, {self.edits:,} messages of them edited{stale}"
-
-
-def is_wanted(review: Review | None, reviewed: Reviewed) -> bool:
-    """Return whether a sample is among those asked for.
-
-    ``accepted``: all who decided accept it; ``not-rejected``: nobody rejects it; ``all``: it is there.
-    """
-    verdict = review.verdict if review else None
-    return reviewed == "all" or verdict == "accepted" or (reviewed == "not-rejected" and verdict is None)
-
-
-def load_reviewed(path: Path) -> dict[str, Review]:
-    """Return what was said of the samples of a run or file, by id; those that nobody looked at are not in it.
-
-    What was said of an earlier text of a sample does not count.
-
-    Raises:
-        PipelineError: Verdicts or samples cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    log = VerdictLog(find_verdicts(path))
-    log.catch_up()
-    said = set(log.samples())
-    samples = find_samples(RunFolder(path)) if path.is_dir() else path
-    found: dict[str, Review] = {}
-    try:
-        if said:
-            with pq.ParquetFile(samples) as file:
-                for batch in file.iter_batches(_ROWS, columns=["id", "messages"]):
-                    for sample, messages in zip(batch.column("id").to_pylist(), batch.column("messages"), strict=True):
-                        if sample in said and (review := _review(log, sample, messages.as_py())):
-                            found[sample] = review
-    except (pa.ArrowException, OSError) as error:
-        raise PipelineError(f"cannot read {samples}: {' '.join(str(error).split())}") from None
-    return found
-
-
-def _review(log: VerdictLog, sample: str, messages: list[dict[str, Any]]) -> Review | None:
-    standing = log.standing(sample, fingerprint(message["content"] or "" for message in messages))
-    if not (standing.verdicts or standing.notes or standing.edits):
-        return None
-    return Review(
-        verdict=standing.combined,
-        reasons=tuple(standing.reasons),
-        reviewers=tuple(standing.verdicts),
-        notes=tuple(f"{by}: {note}" for by, note in standing.notes.items()),
-        edits={at: entry.text for at, entry in standing.edits.items() if at < len(messages)},
-    )
 
 
 def apply_verdicts(source: Source, reviewed: Reviewed) -> Applied:
@@ -199,7 +136,7 @@ class _Work:
         if row["id"] in self._said:
             of = fingerprint(message["content"] or "" for message in row["messages"])
             self.met.append((row["id"], of))
-            review = _review(self._log, row["id"], row["messages"])
+            review = review_of(self._log, row["id"], row["messages"])
             if review and review.edits:
                 standing = self._log.standing(row["id"], of)
                 full = dict.fromkeys(("captions", "boxes", "claims", "findings", "kind", "context")) | row

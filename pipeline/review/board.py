@@ -23,7 +23,7 @@ from pipeline.review.filters import (
     relation,
 )
 from pipeline.review.index import Samples
-from pipeline.review.verdicts import FIRST, VerdictLog, rater
+from pipeline.samples.verdicts import FIRST, VerdictLog, rater
 
 MOST_BARS = 200
 _MARKED_AT_ONCE = 10_000

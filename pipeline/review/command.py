@@ -18,7 +18,7 @@ from urllib.parse import quote
 from pipeline.errors import PipelineError
 from pipeline.review.settings import ReviewSettings
 from pipeline.review.source import Source, check_writable, open_source
-from pipeline.review.verdicts import clean_name
+from pipeline.samples.verdicts import clean_name
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -86,7 +86,7 @@ def assemble(source: Source, settings: ReviewSettings, token: str | None) -> Sta
     from pipeline.review.images import ImageFolder
     from pipeline.review.index import Samples
     from pipeline.review.rechecking import Rechecker
-    from pipeline.review.verdicts import VerdictLog
+    from pipeline.samples.verdicts import VerdictLog
 
     samples = Samples(source.samples)
     if not samples.count:

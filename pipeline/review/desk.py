@@ -15,7 +15,7 @@ from pipeline.review.images import ImageFolder, media_type, size_of
 from pipeline.review.index import Samples, texts_of
 from pipeline.review.rechecking import Rechecker
 from pipeline.review.shown import Shown, show_row
-from pipeline.review.verdicts import (
+from pipeline.samples.verdicts import (
     SECOND,
     Decision,
     Entry,

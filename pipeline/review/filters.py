@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from pipeline.review.index import LUCK, Samples
-from pipeline.review.verdicts import FIRST, SECOND, rater
+from pipeline.samples.verdicts import FIRST, SECOND, rater
 
 Sort = Literal["file", "worst", "longest", "shortest", "random"]
 Facet = Literal["kind", "statements", "finding", "category", "length", "model", "verdict", "mark", "reason", "by"]

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from pipeline.errors import PipelineError
 from pipeline.review.rows import MOST_BYTES, Rows
-from pipeline.review.verdicts import fingerprint
+from pipeline.samples.verdicts import fingerprint
 
 MEMORY = "256MB"
 LUCK = 2_147_483_647  # a prime; drawing lots is multiplying modulo it

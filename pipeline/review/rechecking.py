@@ -10,7 +10,7 @@ import msgspec
 from pipeline.quality.checker import Checker
 from pipeline.quality.survey import turns_of
 from pipeline.records import Box, Scene
-from pipeline.review.verdicts import Standing, edited
+from pipeline.samples.verdicts import Standing, edited
 
 
 class Rechecker:

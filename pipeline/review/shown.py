@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.quality.overlay import ShownBox, overlay
 from pipeline.quality.wording import gravest, named
-from pipeline.review.verdicts import Standing
+from pipeline.samples.verdicts import Standing
 
 HUES = 12  # colours of categories; more could not be told apart
 LONGEST_EDGE = 640  # units of the picture; labels are placed for letters of that scale

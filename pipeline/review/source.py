@@ -12,9 +12,8 @@ import msgspec
 from pipeline.errors import PipelineError
 from pipeline.records import Scene
 from pipeline.review.settings import ReviewSettings
+from pipeline.samples.reviewed import VERDICTS, find_samples, run_around
 from pipeline.samples.run import RunFolder
-
-VERDICTS = "verdicts.jsonl"
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -51,34 +50,13 @@ def open_source(path: Path, settings: ReviewSettings, scratch: Path) -> Source:
         raise PipelineError(f"no run or file at {path}; pass a run folder, or a .json, .jsonl or .parquet file")
     if path.suffix not in (".json", ".jsonl", ".parquet"):
         raise PipelineError(f"{path} is no file of samples; pass a run folder, or a .json, .jsonl or .parquet file")
-    if folder := _run_around(path):
+    if folder := run_around(path):
         found = _of_run(folder, settings, scratch)
         return msgspec.structs.replace(found, samples=path, notices=())
     out = settings.out or Path("outputs") / f"{path.stem}-reviewed"
     beside = path.with_name(f"{path.stem}.{VERDICTS}")
     source = Source(path.name, path, beside, out, settings.images, {})
     return source if path.suffix == ".parquet" and _is_ours(path) else _copied(source, settings, scratch)
-
-
-def find_verdicts(path: Path) -> Path:
-    """Return where the verdicts on a run or a file are kept, whether there are any or not."""
-    folder = RunFolder(path) if path.is_dir() else _run_around(path)
-    return folder.path / VERDICTS if folder else path.with_name(f"{path.stem}.{VERDICTS}")
-
-
-def find_samples(run: RunFolder) -> Path:
-    """Return the Parquet file of a finished run: that with claims and findings, unless the run's own is newer."""
-    checked = run.path / "check" / "samples.parquet"
-    if checked.exists() and checked.stat().st_mtime_ns >= run.samples.stat().st_mtime_ns:
-        return checked
-    return run.samples
-
-
-def _run_around(path: Path) -> RunFolder | None:
-    """Return the run whose samples a file holds; the copy with claims and findings has the same ids and texts."""
-    parent = path.resolve().parent
-    folder = RunFolder(parent.parent if parent.name == "check" else parent)
-    return folder if path.name == folder.samples.name and folder.journal.exists() else None
 
 
 def _of_run(run: RunFolder, settings: ReviewSettings, scratch: Path) -> Source:

@@ -20,6 +20,7 @@ from pipeline.finetune.rows import Rejected, Row, held_out, image_key, read_rows
 from pipeline.finetune.sources import Source, parse_source
 from pipeline.records import Box, Sample, Scene, Turn
 from pipeline.samples.shards import read_shard, write_parquet, write_shard
+from pipeline.samples.verdicts import Entry, VerdictLog, fingerprint, now
 
 datasets = pytest.importorskip("datasets")
 
@@ -323,3 +324,28 @@ def test_the_first_stage_takes_each_caption_of_a_run_once(write: Callable[..., P
     told = [(row.id, row.kind, row.messages[-1]["content"]) for row in rows if isinstance(row, Row)]
     assert told == [("1/caption/0", "caption", "A dog."), ("2/caption/0", "caption", "A dog."), ("7", "set", "A dog.")]
     assert all(isinstance(row, Row) and row.picture for row in rows)
+
+
+def test_a_reviewed_run_gives_what_its_reviewers_left_of_it(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", embed=False)
+    rows = [row for row in read_rows([str(run)], None, None) if isinstance(row, Row)]
+    of = [fingerprint(message["content"] for message in row.messages) for row in rows]
+    log = VerdictLog(run / "verdicts.jsonl")
+    first, second = (row.id for row in rows[:2])
+    log.add(
+        [
+            Entry("verdict", first, of[0], "ada", now(), verdict="accepted"),
+            Entry("edit", first, of[0], "ada", now(), message=1, text="A brown dog."),
+            Entry("verdict", second, of[1], "ada", now(), verdict="rejected"),
+        ]
+    )
+    told = {}
+    for reviewed in ("accepted", "not-rejected", "all"):
+        found = list(read_rows([str(run)], None, None, reviewed=reviewed))
+        told[reviewed] = [row.id for row in found if isinstance(row, Row)]
+        assert next(row for row in found if row.id == first).messages[1]["content"] == "A brown dog."
+        assert {row.reason for row in found if isinstance(row, Rejected)} <= {"left out by reviewers"}
+        assert len(found) == len(rows)
+    assert told["accepted"] == [first]
+    assert told["not-rejected"] == [row.id for row in rows if row.id != second]
+    assert told["all"] == [row.id for row in rows]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.review.agreement import compare, kappa
-from pipeline.review.verdicts import Decision, Entry, Standing
+from pipeline.samples.verdicts import Decision, Entry, Standing
 
 
 def _standing(**given: Decision) -> Standing:

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.review.applied import apply_verdicts, is_wanted, load_reviewed
+from pipeline.review.applied import apply_verdicts
 from pipeline.review.settings import ReviewSettings
 from pipeline.review.source import open_source
-from pipeline.review.verdicts import Entry, VerdictLog, fingerprint, now
+from pipeline.samples.reviewed import is_wanted, load_reviewed
+from pipeline.samples.verdicts import Entry, VerdictLog, fingerprint, now
 from tests.review.stage import make_run, row
 
 

@@ -10,8 +10,8 @@ from pipeline.errors import PipelineError
 from pipeline.review.board import Board
 from pipeline.review.filters import View, address, read_view, toggled
 from pipeline.review.index import Samples
-from pipeline.review.verdicts import Entry, VerdictLog, fingerprint, now
 from pipeline.samples import shards
+from pipeline.samples.verdicts import Entry, VerdictLog, fingerprint, now
 from tests.review.stage import make_run, row
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.review.verdicts import VerdictLog
+from pipeline.samples.verdicts import VerdictLog
 from tests.review.stage import HOSTILE, Process, Served, make_run, picture, process, row, served
 
 

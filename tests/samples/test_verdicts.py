@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.review.verdicts import Entry, VerdictLog, clean_name, fingerprint
+from pipeline.samples.verdicts import Entry, VerdictLog, clean_name, fingerprint
 
 OF = fingerprint(["What is there?", "A dog."])
 
