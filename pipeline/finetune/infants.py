@@ -76,7 +76,7 @@ def save_language(folder: Path, texts: Iterable[str], seed: int) -> None:
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=WIDTH,
-        intermediate_size=5 * WIDTH // 2,
+        intermediate_size=2 * WIDTH,
         num_hidden_layers=2,
         num_attention_heads=4,
         max_position_embeddings=512,

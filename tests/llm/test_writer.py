@@ -115,6 +115,16 @@ def test_a_conversation_keeps_the_bounds_that_the_system_message_tells(context: 
         assert [fault for text in texts(turns) for fault in faults(text)] == []
 
 
+def test_conversations_of_one_turn_have_all_sorts_of_questions_among_them() -> None:
+    system = {"role": "system", "content": describe_form("turns", "text", 1, 1)}
+    replies = [write([system, {"role": "user", "content": STREET}], None, seed) for seed in range(60)]
+    turns = [read_reply(reply, "turns", "text") for reply in replies]
+    assert {len(each) for each in turns} == {1}
+    said = " ".join(each[0].question for each in turns)
+    assert all(words in said for words in ("How many", "Where", "the left", "What "))
+    assert not any(contradictions(STREET, each) for each in turns)
+
+
 def test_a_thing_is_still_asked_about_where_no_pair_of_closed_questions_was_found() -> None:
     questions = {turn.question for seed in range(40) for turn in ask("grass: [0.0, 0.6, 0.4, 1.0]", "turns", seed)}
     assert any(question.startswith("Where is the grass") for question in questions)
