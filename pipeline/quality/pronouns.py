@@ -138,7 +138,7 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
         found.last, found.part = index + 3, True
     elif after == "in" and beyond in ("all", "total"):
         found.last = index + 2
-    elif not is_nounless(low, index + 1, stop) or (word == "one" and after in _IMPERSONAL):
+    elif not is_nounless(low, index + 1, stop) or (word == "one" and not _IMPERSONAL.isdisjoint((before, after))):
         return False
     found.many = value != 1
     found.low = found.high = value

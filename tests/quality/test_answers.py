@@ -197,3 +197,13 @@ def test_bare_plurals_are_claims_where_they_are_shown(lexicon: Lexicon) -> None:
     assert wrong(lexicon, "Is there a pet?", "There are cats by the bench.") == ["presence: cats"]
     assert wrong(lexicon, "Describe the image.", "Cats are visible everywhere.") == ["presence: Cats"]
     assert wrong(lexicon, "Describe the image.", "Cats are quick.") == []
+
+
+def test_one_who_looks_for_a_thing_is_not_one_of_the_things_before(lexicon: Lexicon) -> None:
+    turns = [
+        Turn("What is there?", "Three horses."),
+        Turn("Where should one look for the man?", "He is in the middle."),
+    ]
+    claims = find_claims(turns, FARM, lexicon)
+    assert [claim.detail for claim in claims if claim.verdict == "contradicted"] == []
+    assert [claim.boxes for claim in claims if claim.kind == "place"] == [(0,)]
