@@ -124,29 +124,38 @@ def _prepare(
 ) -> Prepared:
     """Have the first process read, check and encode the data, and the others take it from there."""
     path = folder / ".prepared.pkl"
+    prepared: Prepared | None = None
+    fault = None
     if ranks.is_first:
-        prepared = prepare(
-            open_rows(settings),
-            joined.tokenizer,
-            load_template(resolved.values.template, joined.tokenizer),
-            max_tokens=resolved.values.max_tokens,
-            image_tokens=joined.image_tokens,
-            placement=settings.placement,
-            held_out_share=settings.held_out,
-            seed=settings.seed,
-            decode_pictures=not (folder / "states").exists(),  # a run that carries on has looked at them
-        )
-        if ranks.count > 1:
-            folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(pickle.dumps(prepared))
-    ranks.hear_first(None)  # wait for the first
-    if not ranks.is_first:
-        prepared = pickle.loads(path.read_bytes())
+        try:
+            prepared = _read_data(settings, resolved, joined, folder)
+            if ranks.count > 1:
+                folder.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(pickle.dumps(prepared))
+        except PipelineError as error:
+            fault = str(error)
+    if told := ranks.hear_first(fault):  # else the others would wait for the first, and end with a traceback
+        raise PipelineError(told)
+    prepared = prepared or pickle.loads(path.read_bytes())
     ranks.gather(None)
     if ranks.is_first:
         path.unlink(missing_ok=True)
         _write_rejected(prepared, folder, settings, tell)
     return prepared
+
+
+def _read_data(settings: FinetuneSettings, resolved: Resolved, joined: Joined, folder: Path) -> Prepared:
+    return prepare(
+        open_rows(settings),
+        joined.tokenizer,
+        load_template(resolved.values.template, joined.tokenizer),
+        max_tokens=resolved.values.max_tokens,
+        image_tokens=joined.image_tokens,
+        placement=settings.placement,
+        held_out_share=settings.held_out,
+        seed=settings.seed,
+        decode_pictures=not (folder / "states").exists(),  # a run that carries on has looked at them
+    )
 
 
 def open_rows(settings: FinetuneSettings) -> Iterator[Row | Rejected]:
