@@ -28,6 +28,7 @@ _MODEL = Parameter(group=Group("Model", sort_key=3))
 _PACE = Parameter(group=Group("Pace and money", sort_key=4))
 _TRAIN = Parameter(group=Group("Training", sort_key=2))
 _BASE = Parameter(group=Group("Base models", sort_key=3))
+_FAST = Parameter(group=Group("Speed and memory", sort_key=4))
 _CHECK = Parameter(group=Group("Checks", sort_key=5))
 _OUTPUT = Parameter(group=Group("Output", sort_key=6))
 
@@ -293,8 +294,16 @@ class FinetuneSettings(Record):
     """Most optimizer steps, instead of --epochs."""
     batch: Annotated[int | None, _TRAIN] = Field(default=None, ge=1)
     """Samples a step over all processes. (default: the recipe's)"""
-    micro_batch: Annotated[int | None, _TRAIN] = Field(default=None, ge=1)
-    """Samples that a device takes at once. (default: 8 on a GPU, 4 on a CPU)"""
+    layout: Annotated[Literal["shared", "packed", "padded"], _FAST] = "shared"
+    """shared: an image's tokens are computed once for all its samples; packed: for each; padded: each fills a row."""
+    micro_tokens: Annotated[int | None, _FAST] = Field(default=None, ge=1)
+    """Most tokens that a device takes at once, images' included. (default: as a GPU has room; 4,096 on a CPU)"""
+    recompute: Annotated[int | None, _FAST] = Field(default=None, ge=0)
+    """Layers whose inside is computed again in the backward pass to save memory. (default: as few as a GPU needs)"""
+    compile: Annotated[bool | None, _FAST] = None
+    """Compile the language model's layers. (default: on a GPU)"""
+    cache_features: Annotated[Path | None, _FAST] = None
+    """Folder to keep what the vision model makes of each image; pays with small language models alone."""
     lr: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)
     """Highest learning rate. (default: the recipe's)"""
     projector_lr: Annotated[float | None, _TRAIN] = Field(default=None, gt=0)

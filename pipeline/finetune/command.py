@@ -18,6 +18,7 @@ from pipeline.finetune.colouring import show_samples
 from pipeline.finetune.costs import measured_rate
 from pipeline.finetune.demo import demo
 from pipeline.finetune.export import save_plain
+from pipeline.finetune.features import fill
 from pipeline.finetune.fingerprint import save_projector
 from pipeline.finetune.loop import Trained, train
 from pipeline.finetune.model import load
@@ -30,6 +31,9 @@ from pipeline.finetune.sources import parse_source
 from pipeline.finetune.summary import summarise
 from pipeline.finetune.tracking import Tracker, read_metrics
 from pipeline.settings import FinetuneSettings
+
+GPU_MULTIPLE = 128
+"""That the width of rows is rounded up to on a GPU: the side of FlexAttention's blocks, and few shapes to compile."""
 
 
 def finetune(settings: FinetuneSettings, say: Say) -> None:
@@ -66,7 +70,7 @@ def _finetune(settings: FinetuneSettings, say: Say) -> None:
             if ranks.is_first:
                 show_samples(ready.prepared, ready.joined.tokenizer, Console(highlight=False))
             return
-        trained = _train(settings, ready, ranks, folder)
+        trained = _train(settings, ready, ranks, folder, tell)
         _keep(settings, ready, ranks, folder, trained, tell)
 
 
@@ -85,19 +89,32 @@ def _is_done(folder: Path, settings: FinetuneSettings) -> bool:
     return True
 
 
+_MANNER = {
+    "out", "dry_run", "save_every", "keep", "check_every", "trackers", "micro_tokens", "recompute", "compile",
+    "cache_features",
+}  # fmt: skip
+
+
 def _asked(settings: FinetuneSettings) -> dict[str, Any]:
     """Return what was asked for, apart from what changes nothing in the result."""
-    return settings.model_dump(mode="json", exclude={"out", "dry_run", "save_every", "keep", "check_every", "trackers"})
+    return settings.model_dump(mode="json", exclude=_MANNER)
 
 
-def _train(settings: FinetuneSettings, ready: Ready, ranks: Ranks, folder: Path) -> Trained:
+def _train(settings: FinetuneSettings, ready: Ready, ranks: Ranks, folder: Path, tell: Say) -> Trained:
     joined, prepared, plan = ready.joined, ready.prepared, ready.plan
+    to_pixels = Pixels(joined.processor.image_processor)
+    features = None
+    if settings.cache_features and prepared.pictures:
+        bases = ready.about["the base models"]
+        features = fill(joined, prepared, to_pixels, settings.cache_features, ranks, plan.dtype, bases, tell)
     make_batch = partial(
         load_batch,
         prepared,
-        to_pixels=Pixels(joined.processor.image_processor),
+        to_pixels=to_pixels,
         image_token_id=joined.image_token_id,
         pad_id=joined.tokenizer.pad_token_id,
+        multiple=GPU_MULTIPLE if ranks.device.type == "cuda" else 1,
+        features=features.read if features else None,
     )
     go = partial(train, joined, prepared, ready.order, make_batch, plan, folder, ranks=ranks, about=ready.about)
     if not ranks.is_first:
@@ -120,7 +137,10 @@ def _keep(settings: FinetuneSettings, ready: Ready, ranks: Ranks, folder: Path, 
         save_projector(ready.joined, folder / "projector", ready.resolved.values.template)
     told = load(str(checkpoint))  # what is asked is what was written
     told.model.to(ranks.device)
-    figures = summarise(ready.prepared, ready.order, micro_batch=ready.plan.micro_batch, ranks=ranks.count)
+    plan = ready.plan
+    figures = summarise(
+        ready.prepared, ready.order, layout=plan.layout, micro_tokens=plan.micro_tokens, ranks=ranks.count
+    )
     write_page(
         folder / "report.html",
         title=folder.resolve().name,

@@ -36,18 +36,16 @@ class Flops:
     image: float
     """Of one image in vision model and projector."""
 
-    def total(self, lengths: Tensor, supervised: int, images: int) -> float:
+    def total(self, tokens: float, pairs: float, supervised: float, images: float) -> float:
         """Return the operations of samples.
 
         Args:
-            lengths: Tokens of each, the image's counted; any shape.
-            supervised: Of those of all samples, how many count in the loss.
-            images: How many samples have one.
+            tokens: That are computed, the images' counted; what samples share counts once.
+            pairs: Of a token and one that it sees.
+            supervised: Tokens that count in the loss.
+            images: That the vision model looks at.
         """
-        exact = lengths.double()
-        pairs = float((exact * (exact + 1) / 2).sum())  # each token attends to itself and those before
-        own = self.token * float(exact.sum()) + self.pair * pairs
-        return own + self.supervised * supervised + self.image * images
+        return self.token * tokens + self.pair * pairs + self.supervised * supervised + self.image * images
 
 
 def count_flops(joined: Joined) -> Flops:
@@ -131,7 +129,9 @@ class Memory:
         return self.resting + self.activations
 
 
-def forecast(joined: Joined, dtype: torch.dtype, *, tokens: int, supervised: int, shards: int = 1) -> Memory:
+def forecast(
+    joined: Joined, dtype: torch.dtype, *, tokens: int, supervised: int, shards: int = 1, recompute: int = 0
+) -> Memory:
     """Return what training will take, with weights in the precision that ``schedule.set_precision`` gives them.
 
     Activations are estimated for layers of Llama's form and attention that keeps no scores; 10 % and the library's own
@@ -143,6 +143,7 @@ def forecast(joined: Joined, dtype: torch.dtype, *, tokens: int, supervised: int
         tokens: Of the largest micro-batch, padding counted.
         supervised: Of those, how many count in the loss.
         shards: Processes that share the weights.
+        recompute: Layers that keep only what goes into them.
     """
     size, text = dtype.itemsize, joined.model.config.text_config
     kept = max(size, 4) if dtype == torch.bfloat16 else size

@@ -34,7 +34,7 @@ from pipeline.settings import FinetuneSettings
 
 DEFAULT_OUT = Path("outputs/demo")
 IMAGES, SAMPLES_AN_IMAGE, HELD_OUT_IMAGES = 3000, 4, 120
-STEPS, BATCH, MICRO_BATCH, LR = 2000, 32, 16, 3e-3
+STEPS, BATCH, MICRO_TOKENS, LR = 2000, 32, 640, 3e-3
 HELD_OUT_SEEDS = 1_000_003  # scenes of seed s and those of s + this are two endless sets
 _ALLOWED = {"demo", "seed", "out", "trackers"}
 
@@ -171,7 +171,7 @@ def _settings(settings: FinetuneSettings, folder: Path, name: str, data: Path, s
         template="tokenizer",
         steps=steps,
         batch=BATCH,
-        micro_batch=MICRO_BATCH,
+        micro_tokens=MICRO_TOKENS,
         lr=LR,
         max_tokens=128,
         dtype="float32",

@@ -1,38 +1,43 @@
 """A batch to its loss: the one place where tokens, image embeddings and the language model meet in training.
 
-Logits are made at supervised positions alone and a chunk at a time, so that memory for them is bounded whatever the
-vocabulary: with 32,000 words and full logits, 8 samples of 826 tokens would take 0.8 GB in float32, three times over.
+Logits are made where a learnt token is predicted and a chunk at a time, so that memory for them is bounded whatever
+the vocabulary: with 32,000 words and all logits, 8 samples of 826 tokens would take 0.8 GB in float32, three times.
 
-Legend of the axes: B samples, T tokens, D width of the language model, S supervised positions, V vocabulary.
+Legend of the axes: B rows, T tokens, D width of the language model, U predicting places, S learnt tokens, V vocabulary.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from pipeline.finetune.attention import FLEX, grow
 from pipeline.finetune.batches import Batch
-from pipeline.finetune.model import Joined, embed
-from pipeline.finetune.tokens import IGNORE
+from pipeline.finetune.layout import Tree
+from pipeline.finetune.model import Joined, embed, see
 
 CHUNK = 1024
-"""Positions whose logits exist at once: 131 MB in float32 with 32,000 words."""
+"""Places whose logits exist at once: 131 MB in float32 with 32,000 words."""
 
-_ONE = torch.zeros(1, 1, dtype=torch.int64)
-_NOTHING = Batch(_ONE, _ONE + IGNORE, _ONE + 1, _ONE, None, [], 0)  # no model takes a batch of no tokens
+_ONE, _NONE = torch.zeros(1, 1, dtype=torch.int64), torch.zeros(0, dtype=torch.int64)
+_NOTHING = Batch(_ONE, _ONE, None, (Tree((0,), 0, (1,)),), _NONE, None, _NONE, None, None, _NONE, [])
+"""No model takes a batch of no tokens."""
 
 
 def token_loss_sum(joined: Joined, batch: Batch, *, through_all_layers: bool = False) -> tuple[Tensor, int]:
-    """Return the cross-entropy summed over the supervised tokens of a batch, and how many those are.
+    """Return the cross-entropy summed over the learnt tokens of a batch, and how many those are.
 
     The sum is a scalar in float32 (float64 for a model in float64). It depends on every weight that learns, if only by
     an exact zero: a batch without images, and one without samples, gives each of them a gradient.
 
     Args:
-        joined: Its weights may be on another device than the batch.
-        batch: On the CPU. What is supervised is looked up there, so that no GPU is waited for.
+        joined: Its weights may be on another device than the batch. For a batch with trees, ``attention.use`` has told
+            it of them.
+        batch: On the CPU. What is learnt is looked up there, so that no GPU is waited for.
         through_all_layers: Whether the backward pass goes through each layer even where nothing needs it to, as with
             text in the first stage: processes that share their weights wait for each other at every layer.
     """
@@ -42,24 +47,23 @@ def token_loss_sum(joined: Joined, batch: Batch, *, through_all_layers: bool = F
         (0 * weight.sum() for weight in joined.model.model.multi_modal_projector.parameters() if weight.requires_grad),
         start=torch.zeros((), device=device),
     )
-    has_images = batch.pixel_values is not None
-    states = hidden_states(joined, batch, nothing if through_all_layers and not has_images else None)
-    rows, columns = (batch.labels[:, 1:] != IGNORE).nonzero(as_tuple=True)
-    targets = batch.labels[rows, columns + 1].to(device, non_blocking=True)
-    places = (rows * batch.labels.shape[1] + columns).to(device, non_blocking=True)  # each once: no sum has an order
-    chosen = states.flatten(0, 1).index_select(0, places)  # (S, D)
+    states = predicting_states(joined, batch, nothing if through_all_layers and not batch.pictures else None)
+    targets = batch.targets.to(device, non_blocking=True)
+    if batch.sources is not None:
+        # A look-up, because its backward pass adds up in one order on a GPU too; that of an index does not.
+        states = functional.embedding(batch.sources.to(device, non_blocking=True), states)  # (S, D)
     loss = sum(
         checkpoint(
             _chunk_loss, joined.model.lm_head, *chunk, use_reentrant=False, preserve_rng_state=False
         )  # logits are made again in the backward pass: 1 % more work, and no chunk's logits are kept
-        for chunk in zip(chosen.split(CHUNK), targets.split(CHUNK), strict=True)
+        for chunk in zip(states.split(CHUNK), targets.split(CHUNK), strict=True)
     )
     assert isinstance(loss, Tensor), "splitting nothing gives one empty chunk"
-    return (loss if has_images else loss + nothing), len(rows)
+    return (loss if batch.pictures else loss + nothing), len(targets)
 
 
-def hidden_states(joined: Joined, batch: Batch, nothing: Tensor | None = None) -> Tensor:
-    """Return what the language model makes of a batch before its head: ``(B, T, D)``.
+def predicting_states(joined: Joined, batch: Batch, nothing: Tensor | None = None) -> Tensor:
+    """Return what the language model makes of the predicting places of a batch before its head: ``(U, D)``.
 
     Under autocast the sum that runs through the layers is kept in the precision of the computation, as it is where all
     weights are: half the memory for what the backward pass needs.
@@ -70,24 +74,49 @@ def hidden_states(joined: Joined, batch: Batch, nothing: Tensor | None = None) -
         nothing: A zero to be added to the embeddings, for the sake of what it depends on.
     """
     device = joined.model.device
-    pixels = batch.pixel_values
     embeddings = embed(
         joined,
         batch.input_ids.to(device, non_blocking=True),
-        None if pixels is None else pixels.to(device, non_blocking=True),
+        _features(joined, batch, device),
+        batch.slots.to(device, non_blocking=True) if len(batch.slots) != batch.pictures else None,
     )
     if nothing is not None:
         embeddings = embeddings + nothing
     if torch.is_autocast_enabled(device.type):
         embeddings = embeddings.to(torch.get_autocast_dtype(device.type))
+    places = batch.places.to(device, non_blocking=True)
+    is_narrow = joined.is_narrow and batch.attention_mask is None and len(places) > 0
     output = joined.model.model.language_model(
         inputs_embeds=embeddings,
-        attention_mask=batch.attention_mask.to(device, non_blocking=True),
         position_ids=batch.position_ids.to(device, non_blocking=True),
         use_cache=False,  # with a cache, samples packed into one row would attend to each other
+        **_who_sees_whom(joined, batch, device, places if is_narrow else None),
     )
-    states: Tensor = output.last_hidden_state
-    return states
+    states: Tensor = output.last_hidden_state.flatten(0, 1)
+    return states if is_narrow else states.index_select(0, places)  # each once: no sum has an order
+
+
+def _who_sees_whom(joined: Joined, batch: Batch, device: torch.device, asked: Tensor | None) -> dict[str, Any]:
+    if batch.attention_mask is not None:
+        return {"attention_mask": batch.attention_mask.to(device, non_blocking=True)}
+    width = batch.input_ids.shape[1]
+    flex = joined.model.model.language_model.config._attn_implementation == FLEX
+    arguments = grow(batch.trees, width, device, flex=flex).arguments
+    if asked is not None:
+        arguments["asked"] = (asked, grow(batch.trees, width, device, flex=flex, places=batch.places))
+    return arguments
+
+
+def _features(joined: Joined, batch: Batch, device: torch.device) -> Tensor | None:
+    """Return image embeddings, each picture's once: ``(N, P, D)``."""
+    if batch.features is not None:
+        seen = batch.features.to(device, non_blocking=True)
+    elif batch.pixel_values is not None:
+        seen = see(joined.model, batch.pixel_values.to(device, non_blocking=True))
+    else:
+        return None
+    features: Tensor = joined.model.model.multi_modal_projector(seen)
+    return features
 
 
 def _chunk_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:

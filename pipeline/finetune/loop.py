@@ -1,6 +1,6 @@
 """Training: steps over the samples, each the mean loss over the supervised tokens of its whole global batch.
 
-A step sums gradients of summed losses over all micro-batches and processes, and divides once by the number of
+A step sums gradients of summed losses over all packs and processes, and divides once by the number of
 supervised tokens. So how a step is cut up changes nothing but rounding. What a run needs to go on as if it had never
 stopped is in a state (see states.py); the order of the data is a function of the step. What all processes must agree on
 (running out of memory, Ctrl-C) travels in one sum a step.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from pipeline.errors import Interrupted, RunStopped
 from pipeline.finetune.batches import Batch
+from pipeline.finetune.layout import Layout, Pack
 from pipeline.finetune.model import Joined, parameter_groups
 from pipeline.finetune.order import Order
 from pipeline.finetune.passes import Passes
@@ -30,6 +31,7 @@ from pipeline.finetune.ranks import Ranks, average_gradients, spread, whole
 from pipeline.finetune.schedule import make_optimizer, rate, set_precision, set_rate, warmup_steps
 from pipeline.finetune.states import State, States, named_tensors, restore
 from pipeline.finetune.tracking import Step, Tracker
+from pipeline.finetune.tuning import tell_of_trees, tune_layers
 from pipeline.finetune.watching import (
     Watch,
     random_states,
@@ -62,14 +64,20 @@ class Plan:
     """Of the computation."""
     seed: int
     """Of dropout."""
-    micro_batch: int
-    """Samples that a device takes at once."""
+    layout: Layout
+    """Of a step's samples in packs."""
+    micro_tokens: int
+    """Most that a device takes at once, padding counted; one sample may have more."""
     save_every: int
     """Steps between two states; there is one at the end too."""
     keep: int
     """States that are kept."""
     check_every: int
     """Steps between two looks at the loss on held-out samples; there is one at the end too."""
+    recompute: int = 0
+    """Layers whose inside is computed again in the backward pass."""
+    compiled: bool = False
+    """Whether layers are compiled; on a GPU only."""
     shard: bool = False
     """Whether processes share the weights, see ranks.py."""
 
@@ -98,7 +106,7 @@ def train(
     joined: Joined,
     prepared: Prepared,
     order: Order,
-    load: Callable[[Sequence[int]], Batch],
+    load: Callable[[Pack], Batch],
     plan: Plan,
     folder: Path,
     *,
@@ -112,7 +120,7 @@ def train(
         joined: With what learns and what is frozen already told apart.
         prepared: All samples.
         order: Of the samples that are learnt.
-        load: Makes a batch of samples; called from threads.
+        load: Makes a batch of a pack; called from threads.
         plan: How.
         folder: Of the run: takes ``states/``, and ``suspects.json`` where samples may be to blame.
         ranks: Of this run.
@@ -127,9 +135,9 @@ def train(
     try:
         training = _Training(joined, prepared, order, load, plan, folder, ranks, about, tracker)
         return training.run()
-    except torch.OutOfMemoryError as error:  # outside of what smaller micro-batches help
+    except torch.OutOfMemoryError as error:  # outside of what smaller packs help
         raise RunStopped(
-            f"out of memory ({str(error).split('. ')[0]}); lower --micro-batch, pass --lora-rank, or use more GPUs"
+            f"out of memory ({str(error).split('. ')[0]}); lower --micro-tokens, pass --lora-rank, or use more GPUs"
         ) from error
 
 
@@ -141,7 +149,7 @@ class _Training:
         joined: Joined,
         prepared: Prepared,
         order: Order,
-        load: Callable[[Sequence[int]], Batch],
+        load: Callable[[Pack], Batch],
         plan: Plan,
         folder: Path,
         ranks: Ranks,
@@ -151,7 +159,10 @@ class _Training:
         self._prepared, self._order, self._plan, self._ranks = prepared, order, plan, ranks
         self._folder, self._tracker = folder, tracker
         set_precision(joined, plan.dtype)
+        tune_layers(joined, recompute=plan.recompute, compiled=plan.compiled)
         loss = spread(joined, ranks, plan.dtype, shard=plan.shard)
+        if plan.layout != "padded":
+            tell_of_trees(joined, plan.dtype, self._say)
         self._weights = {name: weight for name, weight in joined.model.named_parameters() if weight.requires_grad}
         self._optimizer = make_optimizer(parameter_groups(joined, plan.lr, plan.projector_lr, plan.weight_decay))
         self._passes = Passes(
@@ -162,7 +173,8 @@ class _Training:
             load,
             ranks,
             dtype=plan.dtype,
-            micro_batch=plan.micro_batch,
+            layout=plan.layout,
+            micro_tokens=plan.micro_tokens,
             is_sharded=plan.shard,
             say=self._say,
         )
@@ -221,13 +233,14 @@ class _Training:
                 gradient_norm=gradient_norm,
                 samples=samples,
                 tokens=int(sums.tokens),
+                computed=int(sums.computed),
                 places=int(sums.places),
                 supervised=int(sums.supervised),
                 seconds=time.perf_counter() - began,
                 waited_s=sums.waited_s / self._ranks.count,
                 flops=sums.flops,
                 memory_bytes=torch.cuda.max_memory_allocated() if self._ranks.device.type == "cuda" else 0,
-                micro_batch=self._passes.micro_batch,
+                micro_tokens=self._passes.micro_tokens,
             )
         )
         return sums.interrupted > 0
@@ -255,7 +268,7 @@ class _Training:
             return
         chosen = held_out[np.unique(np.linspace(0, len(held_out) - 1, MOST_CHECKED).astype(np.int64))].tolist()
         loss = supervised = 0.0
-        for _, own_loss, own_supervised in self._passes.losses(chosen, self._passes.micro_batch):
+        for _, own_loss, own_supervised in self._passes.losses(chosen):
             loss, supervised = loss + own_loss, supervised + own_supervised
         loss, supervised = self._ranks.sum([loss, supervised])
         self._held_out_loss = loss / supervised
@@ -272,7 +285,7 @@ class _Training:
         self._save()
         own = [
             (name, loss / max(supervised, 1))
-            for names, loss, supervised in self._passes.losses(self._order.step(self._done), 1)
+            for names, loss, supervised in self._passes.losses(self._order.step(self._done), one_by_one=True)
             for name in names
         ]
         suspects = worst_first([one for losses in self._ranks.gather(own) for one in losses])
@@ -295,7 +308,7 @@ class _Training:
                 "losses": list(self._watch.recent),
                 "held_out_loss": self._held_out_loss,
                 "totals": self._totals,
-                "micro_batch": [self._plan.micro_batch, self._passes.micro_batch],
+                "micro_tokens": [self._plan.micro_tokens, self._passes.micro_tokens],
             }
             self._states.save(self._done, tensors, random, facts)
         else:
@@ -310,9 +323,9 @@ class _Training:
         self._watch = Watch(state.facts["losses"])
         self._totals = state.facts["totals"]
         self._held_out_loss = state.facts["held_out_loss"]
-        asked, had = state.facts["micro_batch"]
-        if asked == self._plan.micro_batch:  # it was halved then, and would be again
-            self._passes.micro_batch = had
+        asked, had = state.facts["micro_tokens"]
+        if asked == self._plan.micro_tokens:  # it was halved then, and would be again
+            self._passes.micro_tokens = had
         self._say(f"carrying on after step {self._done:,}")
 
     def _say(self, line: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import (
     GenerationConfig,
     LlavaConfig,
@@ -67,6 +68,8 @@ class Joined:
     """Folders or hub names that the weights came from."""
     template: str | None = None
     """Form of the conversation that it learns or has learnt, see ``use_template``; None: not known."""
+    is_narrow: bool = False
+    """Whether the last layer can be asked for some places alone, see narrow.py."""
 
     @property
     def image_token_id(self) -> int:
@@ -189,45 +192,55 @@ def use_template(joined: Joined, name: str) -> None:
     joined.model.generation_config.eos_token_id = sorted(ends)
 
 
-def image_features(model: LlavaForConditionalGeneration, pixel_values: Tensor) -> Tensor:
-    """Turn pixels ``(N, C, H, W)`` into image embeddings ``(N, P, D)``.
+def see(model: LlavaForConditionalGeneration, pixel_values: Tensor) -> Tensor:
+    """Turn pixels ``(N, C, H, W)`` into what the vision model makes of them: ``(N, patches, width of vision)``.
 
-    The vision model runs without gradients, in evaluation mode, and no further than the layer that is taken; the
-    projector runs with gradients. Equal, bit for bit, to what ``model.get_image_features`` gives.
+    Without gradients, in evaluation mode, and no further than the layer that is taken.
     """
     tower, config = model.model.vision_tower, model.config
     if tower.training:
         tower.eval()
     with torch.no_grad():
-        states = tower.embeddings(pixel_values.to(tower.dtype))
+        states: Tensor = tower.embeddings(pixel_values.to(tower.dtype))
         if hasattr(tower, "pre_layrnorm"):  # CLIP's; the name is spelt so
             states = tower.pre_layrnorm(states)
         layers = tower.encoder.layers
         for layer in layers[: config.vision_feature_layer % (len(layers) + 1)]:  # state 0 is what goes into the first
             states = layer(states, None)
-    if config.vision_feature_select_strategy == "default":
-        states = states[:, 1:]
-    features: Tensor = model.model.multi_modal_projector(states)
+    return states[:, 1:] if config.vision_feature_select_strategy == "default" else states
+
+
+def image_features(model: LlavaForConditionalGeneration, pixel_values: Tensor) -> Tensor:
+    """Turn pixels ``(N, C, H, W)`` into image embeddings ``(N, P, D)``; the projector runs with gradients.
+
+    Equal, bit for bit, to what ``model.get_image_features`` gives.
+    """
+    features: Tensor = model.model.multi_modal_projector(see(model, pixel_values))
     return features
 
 
-def embed(joined: Joined, input_ids: Tensor, pixel_values: Tensor | None) -> Tensor:
+def embed(joined: Joined, input_ids: Tensor, features: Tensor | None, slots: Tensor | None = None) -> Tensor:
     """Look up token embeddings, with image embeddings at the places of the image token.
 
     Args:
-        input_ids: ``(B, T)``; P places a picture, in the order of the pictures.
-        pixel_values: ``(N, C, H, W)``; None for text alone, which costs neither vision model nor projector anything.
+        joined: The model.
+        input_ids: ``(B, T)``; P places a picture, in the order of the slots.
+        features: ``(N, P, D)``, of ``image_features``; None for text alone.
+        slots: int64 ``(M,)``: which picture is at each place of one; None: each at one, in order.
 
     Returns:
         ``(B, T, D)``.
 
     Raises:
-        RuntimeError: The places are not P × N; on a GPU it comes late, so that nothing waits for the check.
+        RuntimeError: The places are not P × M; on a GPU it comes late, so that nothing waits for the check.
     """
     embeddings: Tensor = joined.model.get_input_embeddings()(input_ids)
-    if pixel_values is None:
+    if features is None:
         return embeddings
-    features = image_features(joined.model, pixel_values).to(embeddings.dtype)
+    features = features.to(embeddings.dtype)
+    if slots is not None:
+        # A look-up, because its backward pass adds up in one order on a GPU too; that of an index does not.
+        features = functional.embedding(slots, features.flatten(1)).unflatten(1, features.shape[1:])
     places = input_ids == joined.image_token_id
     torch._assert_async(places.sum() == features.shape[0] * features.shape[1])
     return embeddings.masked_scatter(places.unsqueeze(-1), features)

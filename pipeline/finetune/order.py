@@ -1,19 +1,19 @@
-"""Which samples a step takes, and how they are split into micro-batches for all ranks.
+"""Which samples a step takes.
 
 ``Order.step`` is a function of the seed and the step's number alone: a run that carries on needs nothing but that
 number. An epoch has each of its samples exactly once. Its last step may be smaller than the others: nothing is left out
 or filled up, and the loss is normalised by the tokens that are there.
 
-Within a step the loss does not depend on how samples are put together, so ``split`` always puts equally long ones
-together; that costs no chance at all, and leaves 1.2 % of padding (158,000 samples with lengths as in LLaVA's data, 128
-a step, 8 at once). Steps of equally long samples (``by_length``, as in LLaVA's own training) are less random. They pay
-where each of several ranks has one micro-batch a step: with 8 ranks of 16 they wait for each other 0.5 % of the time
-instead of 18 %.
+The samples of an image come in one step (``by_picture``), so that its tokens can be computed once for all of them.
+Which images a step has is as random as before; LLaVA's order would have parted them.
+
+Within a step the loss does not depend on how samples are put together, so that is layout.py's affair. Steps of equally
+long samples (``by_length``, as in LLaVA's own training) are less random. They would pay where each of several ranks has
+one micro-batch a step; packs are of equal size in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -106,56 +106,3 @@ def _units(samples: Indices, pictures: NDArray[np.int32]) -> Indices:
     alone = int(pictures.max()) + 1 + places
     together = np.where(pictures >= 0, pictures, alone) * (repetition.max() + 1) + repetition
     return np.unique(together, return_inverse=True)[1].astype(np.int64)
-
-
-def split(
-    samples: Sequence[int],
-    lengths: NDArray[np.int32],
-    pictures: NDArray[np.int32],
-    *,
-    micro_batch: int,
-    ranks: int = 1,
-) -> list[list[int]]:
-    """Split the samples of a step into micro-batches, as many for each rank, the longest first.
-
-    Rank ``r`` takes every ``ranks``-th, beginning with its own number (:func:`of_rank`); so at any time all ranks work
-    on micro-batches of about the same length. Sizes differ by one at most: with as many samples as ranks each rank has
-    work, and fewer than ``ranks`` micro-batches, the last ones, are empty. Samples of one picture are parted only where
-    sizes leave no other way.
-
-    Args:
-        samples: Of a step.
-        lengths: In tokens, by sample.
-        pictures: Which picture a sample has, by sample; -1 for none.
-        micro_batch: Most samples that a device takes at once.
-        ranks: Number of devices.
-    """
-    count = ranks * -(-len(samples) // (ranks * micro_batch))
-    waiting = _by_picture(samples, lengths, pictures)
-    parts = []
-    for number in range(count):
-        room = len(samples) // count + (number < len(samples) % count)
-        part: list[int] = []
-        while room:
-            at = next((place for place, unit in enumerate(waiting) if len(unit) <= room), 0)
-            unit = waiting.pop(at)
-            if len(unit) > room:
-                waiting.insert(0, unit[room:])
-            part += unit[:room]
-            room -= len(unit[:room])
-        parts.append(part)
-    return parts
-
-
-def _by_picture(samples: Sequence[int], lengths: NDArray[np.int32], pictures: NDArray[np.int32]) -> list[list[int]]:
-    """Return the samples of each picture, and each sample of text, the longest first."""
-    units: dict[int, list[int]] = {}
-    for place, sample in enumerate(samples):
-        picture = int(pictures[sample])
-        units.setdefault(picture if picture >= 0 else -1 - place, []).append(sample)
-    return sorted(units.values(), key=lambda unit: -max(int(lengths[sample]) for sample in unit))
-
-
-def of_rank(parts: Sequence[list[int]], rank: int, ranks: int) -> list[list[int]]:
-    """Return a rank's micro-batches of a step."""
-    return list(parts[rank::ranks])

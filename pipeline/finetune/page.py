@@ -216,6 +216,7 @@ def _accounts(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Images", f"{data['images']:,}"),
         ("Tokens an epoch", f"{data['tokens_an_epoch']:,}"),
         ("Tokens that are learnt", f"{data['supervised_share']:.1%}"),
+        ("Shared with other samples of their image", f"{data['shared_share']:.1%} of the tokens"),
         ("Padding in a step", f"{data['padding_share']:.1%}"),
     ]
     return told

@@ -1,4 +1,4 @@
-"""The passes of a step: micro-batches decoded ahead, forward and backward, sums over all processes, memory run out."""
+"""The passes of a step: packs decoded ahead, forward and backward, sums over all processes, memory run out."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ from torch import Tensor
 from pipeline.errors import RunStopped
 from pipeline.finetune.batches import Batch
 from pipeline.finetune.costs import count_flops
+from pipeline.finetune.layout import Layout, Pack, lay_out, of_rank
 from pipeline.finetune.model import Joined
-from pipeline.finetune.order import Order, of_rank, split
+from pipeline.finetune.order import Order
 from pipeline.finetune.pictures import ahead, threads_for
 from pipeline.finetune.preparation import Prepared
 from pipeline.finetune.ranks import Ranks
 from pipeline.finetune.schedule import computing
 from pipeline.finetune.watching import random_states, set_random_states
 
-AHEAD = 2  # micro-batches a thread: one to be fetched, one in the making
+AHEAD = 2  # packs a thread: one to be fetched, one in the making
 
 
 @dataclass
 class Sums:
-    """Of the micro-batches of one step, over all processes."""
+    """Of the packs of one step, over all processes."""
 
     loss: float = 0.0
     supervised: float = 0.0
     tokens: float = 0.0
+    """Of the samples, one by one."""
+    computed: float = 0.0
+    """The same with what samples share counted once."""
     places: float = 0.0
-    """Tokens and padding."""
+    """Those and padding."""
     flops: float = 0.0
     waited_s: float = 0.0
     """For data."""
@@ -53,11 +57,12 @@ class Passes:
         loss: Callable[[Batch], tuple[Tensor, int]],
         prepared: Prepared,
         order: Order,
-        load: Callable[[Sequence[int]], Batch],
+        load: Callable[[Pack], Batch],
         ranks: Ranks,
         *,
         dtype: torch.dtype,
-        micro_batch: int,
+        layout: Layout,
+        micro_tokens: int,
         is_sharded: bool,
         say: Callable[[str], None],
     ) -> None:
@@ -68,26 +73,28 @@ class Passes:
             loss: ``token_loss_sum`` for it, of ``ranks.spread``.
             prepared: All samples.
             order: Of those that are learnt.
-            load: Makes a batch of samples; called from threads.
+            load: Makes a batch of a pack; called from threads.
             ranks: Of this run.
             dtype: Of the computation.
-            micro_batch: Samples that a device takes at once.
+            layout: Of the samples in packs.
+            micro_tokens: Most that a device takes at once, padding counted.
             is_sharded: Whether processes share the weights.
             say: Told when memory runs out.
         """
-        self.micro_batch = micro_batch
+        self.micro_tokens = micro_tokens
+        self._layout = layout
         self._joined, self._loss, self._prepared, self._order = joined, loss, prepared, order
         self._ranks, self._dtype, self._is_sharded, self._say = ranks, dtype, is_sharded, say
-        self._load = (lambda samples: load(samples).pinned()) if ranks.device.type == "cuda" else load
+        self._load = (lambda pack: load(pack).pinned()) if ranks.device.type == "cuda" else load
         self._flops = count_flops(joined)
         self._has_halved = False
         self._stream = self._batches(())
-        self._next = -1  # step whose first micro-batch comes out of the stream next
+        self._next = -1  # step whose first pack comes out of the stream next
 
     def step(self, number: int, is_interrupted: Callable[[], bool]) -> Sums:
         """Add the gradients of a step's summed losses to those of the weights.
 
-        Where memory runs out in a process, all do the step again with half the micro-batch, once in a run.
+        Where memory runs out in a process, all do the step again with packs of half the size, once in a run.
 
         Args:
             number: Of the step, from 0.
@@ -112,7 +119,7 @@ class Passes:
             self._stream = self._batches(part for step in itertools.count(number) for part in self._parts(step))
         sums, losses = Sums(), []
         try:
-            for _ in self._parts(number):
+            for pack in self._parts(number):
                 began = time.perf_counter()
                 batch = next(self._stream)
                 sums.waited_s += time.perf_counter() - began
@@ -120,7 +127,7 @@ class Passes:
                     loss, supervised = self._loss(batch)
                 loss.backward()
                 losses.append(loss.detach())
-                self._count(sums, batch, supervised)
+                self._count(sums, pack, batch, supervised)
             sums.loss = float(torch.stack(losses).double().sum())  # the one place where the GPU is waited for
             self._next = number + 1
         except torch.OutOfMemoryError:
@@ -129,46 +136,47 @@ class Passes:
             sums.out_of_memory = 1.0
         return sums
 
-    def _count(self, sums: Sums, batch: Batch, supervised: int) -> None:
-        lengths = batch.attention_mask.sum(1)
-        images = 0 if batch.pixel_values is None else len(batch.pixel_values)
+    def _count(self, sums: Sums, pack: Pack, batch: Batch, supervised: int) -> None:
         sums.supervised += supervised
-        sums.tokens += int(lengths.sum())
+        sums.tokens += int(self._prepared.lengths[pack.samples].sum())
+        sums.computed += pack.tokens
         sums.places += batch.input_ids.numel()
-        sums.flops += self._flops.total(lengths, supervised, images)
+        # What the vision model saw in an earlier run is no work of this one.
+        images = 0 if batch.pixel_values is None else batch.pictures
+        sums.flops += self._flops.total(pack.tokens, pack.pairs, supervised, images)
 
     def _halve(self) -> None:
-        """Make room, and go on with half the micro-batch.
+        """Make room, and go on with packs of half the size.
 
         Raises:
-            RunStopped: It has been halved before, or is one sample.
+            RunStopped: They have been halved before, or a pack is a sample.
         """
         self._joined.model.zero_grad()
         self.close()
         gc.collect()
         if self._ranks.device.type == "cuda":
             torch.cuda.empty_cache()
-        if self._has_halved or self.micro_batch == 1:
-            smaller = f"pass --micro-batch {self.micro_batch // 2}" if self.micro_batch > 1 else "pass --max-tokens"
-            raise RunStopped(f"out of memory with a micro-batch of {self.micro_batch}; {smaller}, or use more devices")
+        had, longest = self.micro_tokens, int(self._prepared.lengths.max())
+        if self._has_halved or had <= longest:
+            smaller = f"pass --micro-tokens {had // 2}" if had > longest else "pass a smaller --max-tokens"
+            raise RunStopped(f"out of memory with {had:,} tokens at once; {smaller}, or use more devices")
         self._has_halved = True
+        self.micro_tokens = had // 2
         self._say(
-            f"out of memory with a micro-batch of {self.micro_batch}; going on with {self.micro_batch // 2}, "
-            f"which changes no result"
+            f"out of memory with {had:,} tokens at once; going on with {self.micro_tokens:,}, which changes no result"
         )
-        self.micro_batch //= 2
 
-    def losses(self, samples: Sequence[int], micro_batch: int) -> Iterator[tuple[list[str], float, int]]:
-        """Yield ids, summed loss and supervised tokens of this process's micro-batches of samples, without dropout.
+    def losses(self, samples: Sequence[int], *, one_by_one: bool = False) -> Iterator[tuple[list[str], float, int]]:
+        """Yield ids, summed loss and supervised tokens of this process's packs of samples, without dropout.
 
         Args:
             samples: Over all processes.
-            micro_batch: How many at once.
+            one_by_one: Whether each sample is a pack of its own.
         """
         model = self._joined.model
         is_on = {module: module.training for module in model.modules()}
         model.eval()
-        stream = self._batches(self._split(samples, micro_batch))
+        stream = self._batches(self._split(samples, "padded", 1) if one_by_one else self._split(samples))
         try:
             for batch in stream:
                 with torch.no_grad(), computing(self._ranks.device, self._dtype):
@@ -184,20 +192,23 @@ class Passes:
         self._stream.close()
         self._next = -1
 
-    def _batches(self, parts: Iterable[list[int]]) -> Generator[Batch]:
+    def _batches(self, packs: Iterable[Pack]) -> Generator[Batch]:
         threads = threads_for(int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
-        yield from ahead(parts, self._load, threads=threads, window=AHEAD * threads)
+        yield from ahead(packs, self._load, threads=threads, window=AHEAD * threads)
 
-    def _parts(self, step: int) -> list[list[int]]:
-        return self._split(self._order.step(step), self.micro_batch)
+    def _parts(self, step: int) -> list[Pack]:
+        return self._split(self._order.step(step))
 
-    def _split(self, samples: Sequence[int], micro_batch: int) -> list[list[int]]:
-        """Return this process's micro-batches."""
-        parts = split(
+    def _split(
+        self, samples: Sequence[int], layout: Layout | None = None, most_tokens: int | None = None
+    ) -> list[Pack]:
+        """Return this process's packs."""
+        ranks = self._ranks
+        packs = lay_out(
+            self._prepared,
             samples,
-            self._prepared.lengths,
-            self._prepared.picture,
-            micro_batch=micro_batch,
-            ranks=self._ranks.count,
+            layout or self._layout,
+            most_tokens=most_tokens or self.micro_tokens,
+            ranks=ranks.count,
         )
-        return of_rank(parts, self._ranks.rank, self._ranks.count)
+        return of_rank(packs, ranks.rank, ranks.count)

@@ -12,21 +12,29 @@ import numpy as np
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.finetune.costs import count_flops, forecast, measured_rate
+from pipeline.finetune.attention import fault
+from pipeline.finetune.costs import Memory, count_flops, forecast, measured_rate
 from pipeline.finetune.fingerprint import fingerprint, load_projector
+from pipeline.finetune.layout import Layout, Pack, lay_out
 from pipeline.finetune.loop import Plan
 from pipeline.finetune.model import Joined, add_lora, freeze, join, load, use_template
-from pipeline.finetune.order import Order, split
+from pipeline.finetune.order import Order
 from pipeline.finetune.pixels import padding
 from pipeline.finetune.preparation import Prepared, prepare
 from pipeline.finetune.ranks import Ranks, must_shard
-from pipeline.finetune.recipes import RECIPES, Resolved
+from pipeline.finetune.recipes import CPU_TOKENS, RECIPES, Resolved
 from pipeline.finetune.rows import Rejected, Row, read_rows
 from pipeline.finetune.summary import lines, summarise
 from pipeline.finetune.templates import load_template
 from pipeline.settings import FinetuneSettings, read_weights
 
 Say = Callable[[str], None]
+USED_OF_GPU = 0.92
+"""Share of a GPU's memory that may be planned with; the rest is for fragments and for its own libraries."""
+STEPS_LOOKED_AT = 20
+"""From which the time of all is told."""
+GPU_TOKENS = (16384, 8192, 4096)
+"""That a GPU may take at once; with fewer, its matrix products are too small to be quick."""
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 
 
@@ -56,6 +64,7 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
     training = prepared.training()
     if not len(training):
         raise PipelineError(f"no samples to train on: {_why_none(prepared)}")
+    layout = _layout(settings, joined, prepared, tell)
     order = Order(
         training,
         prepared.lengths,
@@ -63,12 +72,18 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
         seed=settings.seed,
         batch=values.batch,
         by_length=values.by_length,
+        by_picture=layout == "shared",
     )
     if values.lora_rank and settings.stage == "instruct":
         add_lora(joined, values.lora_rank, values.lora_alpha, values.lora_dropout, seed=settings.seed)
     freeze(joined, settings.stage)
     dtype = DTYPES[resolved.dtype]
-    resting = forecast(joined, dtype, tokens=0, supervised=0).resting
+    shard = must_shard(ranks, forecast(joined, dtype, tokens=0, supervised=0).resting)
+    shards = ranks.count if shard else 1
+    micro_tokens, recompute = _room(resolved.micro_tokens, settings.recompute, joined, dtype, ranks, shards)
+    compiled = ranks.device.type == "cuda" if settings.compile is None else settings.compile
+    if compiled and ranks.device.type != "cuda":
+        raise PipelineError("--compile: layers are compiled on a GPU alone, and there is none; leave the flag out")
     plan = Plan(
         steps=resolved.steps or max(1, round(values.epochs * order.steps_an_epoch)),
         lr=values.lr,
@@ -78,11 +93,14 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
         clip=values.clip,
         dtype=dtype,
         seed=settings.seed,
-        micro_batch=resolved.micro_batch,
+        layout=layout,
+        micro_tokens=micro_tokens,
         save_every=settings.save_every,
         keep=settings.keep,
         check_every=settings.check_every,
-        shard=must_shard(ranks, resting),
+        recompute=recompute,
+        compiled=compiled,
+        shard=shard,
     )
     about = {
         "--stage": settings.stage,
@@ -93,6 +111,47 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
         "--lora-alpha": str(values.lora_alpha),
     }
     return Ready(joined, prepared, order, plan, resolved, about)
+
+
+def _layout(settings: FinetuneSettings, joined: Joined, prepared: Prepared, tell: Say) -> Layout:
+    """Return the layout that was asked for, or ``padded`` where the model cannot take it."""
+    language = joined.model.model.language_model.eval()
+    if settings.layout == "padded":
+        return "padded"
+    if why := fault(language, int(prepared.lengths.max())):
+        tell(f"--layout {settings.layout}: the language model cannot be told who sees whom: {why}; samples are padded")
+        return "padded"
+    return settings.layout
+
+
+def _room(
+    asked_tokens: int | None,
+    asked_layers: int | None,
+    joined: Joined,
+    dtype: torch.dtype,
+    ranks: Ranks,
+    shards: int,
+) -> tuple[int, int]:
+    """Return how many tokens a device takes at once, and how many layers compute again what they do not keep.
+
+    What a person asked for stands. Else the most tokens that fit while all layers keep what they compute, and where
+    even the fewest do not fit, those and as many layers as it takes.
+    """
+    layers = joined.model.config.text_config.num_hidden_layers
+    if ranks.device.type != "cuda":
+        return asked_tokens or CPU_TOKENS, asked_layers or 0
+    room = int(USED_OF_GPU * torch.cuda.get_device_properties(ranks.device).total_memory)
+
+    def fits(tokens: int, again: int) -> bool:
+        return forecast(joined, dtype, tokens=tokens, supervised=tokens, shards=shards, recompute=again).total < room
+
+    for tokens in [asked_tokens] if asked_tokens else GPU_TOKENS:
+        if fits(tokens, asked_layers or 0):
+            return tokens, asked_layers or 0
+    fewest = asked_tokens or GPU_TOKENS[-1]
+    if asked_layers is not None:
+        return fewest, asked_layers
+    return fewest, next((again for again in range(layers) if fits(fewest, again)), layers)
 
 
 def _open_model(settings: FinetuneSettings, resolved: Resolved) -> Joined:
@@ -190,35 +249,50 @@ def _why_none(prepared: Prepared) -> str:
 def tell_data(ready: Ready, ranks: Ranks, tell: Say) -> None:
     """Tell counts, lengths, and what training will take."""
     plan, prepared = ready.plan, ready.prepared
-    for line in lines(summarise(prepared, ready.order, micro_batch=plan.micro_batch, ranks=ranks.count)):
+    figures = summarise(prepared, ready.order, layout=plan.layout, micro_tokens=plan.micro_tokens, ranks=ranks.count)
+    for line in lines(figures):
         tell(line)
-    first = split(
-        ready.order.step(0), prepared.lengths, prepared.picture, micro_batch=plan.micro_batch, ranks=ranks.count
-    )
-    largest = max(first, key=lambda part: len(part) * max((prepared.lengths[one] for one in part), default=0))
-    tokens = len(largest) * int(max(prepared.lengths[one] for one in largest))
-    supervised = int(sum(prepared.supervised[one] for one in largest))
-    shards = ranks.count if plan.shard else 1
-    memory = forecast(ready.joined, plan.dtype, tokens=tokens, supervised=supervised, shards=shards)
+    packs = _packs(ready, 0, ranks)
+    largest = max(packs, key=lambda pack: pack.places)
+    memory = _memory(ready, largest, ranks)
+    again = f"; {plan.recompute} layers compute again what they do not keep" if plan.recompute else ""
     tell(
         f"memory, by arithmetic: {_gigabytes(memory.total)} ({_gigabytes(memory.weights)} weights, "
         f"{_gigabytes(memory.gradients)} gradients, {_gigabytes(memory.averages)} AdamW, "
-        f"{_gigabytes(memory.activations)} activations of {tokens:,} tokens)"
+        f"{_gigabytes(memory.activations)} activations of {largest.places:,} tokens{again})"
     )
+    tell(f"layout {plan.layout}: {len(packs):,} packs of up to {plan.micro_tokens:,} tokens in the first step")
     seconds = _forecast_seconds(ready, ranks)
     batch = ready.resolved.values.batch
     tell(f"{plan.steps:,} steps of {batch:,} samples, at least {duration(seconds)} by arithmetic")
 
 
+def _packs(ready: Ready, step: int, ranks: Ranks) -> list[Pack]:
+    plan = ready.plan
+    samples = ready.order.step(step)
+    return lay_out(ready.prepared, samples, plan.layout, most_tokens=plan.micro_tokens, ranks=ranks.count)
+
+
+def _memory(ready: Ready, pack: Pack, ranks: Ranks) -> Memory:
+    plan = ready.plan
+    supervised = int(ready.prepared.supervised[pack.samples].sum())
+    shards = ranks.count if plan.shard else 1
+    return forecast(
+        ready.joined, plan.dtype, tokens=pack.places, supervised=supervised, shards=shards, recompute=plan.recompute
+    )
+
+
 def _forecast_seconds(ready: Ready, ranks: Ranks) -> float:
     """Return how long the steps take if the devices do nothing but multiply matrices at the rate measured here."""
-    prepared = ready.prepared
-    training = prepared.training()
-    lengths = torch.from_numpy(prepared.lengths[training])
-    supervised, images = int(prepared.supervised[training].sum()), int(np.sum(prepared.picture[training] >= 0))
-    epoch = count_flops(ready.joined).total(lengths, supervised, images)
-    rate = measured_rate(ranks.device, ready.plan.dtype) * ranks.count
-    return ready.plan.steps / ready.order.steps_an_epoch * epoch / rate
+    flops, prepared = count_flops(ready.joined), ready.prepared
+    steps = np.unique(np.linspace(0, ready.order.steps_an_epoch - 1, STEPS_LOOKED_AT).astype(int)).tolist()
+    total = 0.0
+    for step in steps:
+        for pack in _packs(ready, step, ranks):
+            images = len({int(prepared.picture[one]) for one in pack.samples} - {-1})
+            supervised = int(prepared.supervised[pack.samples].sum())
+            total += flops.total(pack.tokens, pack.pairs, supervised, images)
+    return ready.plan.steps * total / len(steps) / (measured_rate(ranks.device, ready.plan.dtype) * ranks.count)
 
 
 def _gigabytes(count: int) -> str:

@@ -20,6 +20,9 @@ from typing import Any, Literal
 from pipeline.errors import PipelineError
 from pipeline.settings import FinetuneSettings
 
+CPU_TOKENS = 4096
+"""That a CPU takes at once: five of LLaVA's samples."""
+
 Fitting = Literal["crop", "pad"]
 """crop: CLIP's own, the short side scaled and the rest cut off; pad: to a square with the mean colour first."""
 
@@ -74,10 +77,11 @@ class Resolved:
     values: Values
     steps: int | None
     """Most steps; None: as ``values.epochs`` has it."""
-    micro_batch: int
+    micro_tokens: int | None
+    """Most that a device takes at once; None: as its memory has room."""
     dtype: Literal["bfloat16", "float32", "float64"]
     sources: Mapping[str, str]
-    """By field of ``values``, and ``steps``, ``micro_batch`` and ``dtype``: a flag, or a recipe's source."""
+    """By field of ``values``, and ``steps``, ``micro_tokens`` and ``dtype``: a flag, or a recipe's source."""
 
 
 _PAPER = "paper, section 5"
@@ -208,7 +212,7 @@ def resolve(settings: FinetuneSettings, *, on_gpu: bool) -> Resolved:
 
     Args:
         settings: Of the command.
-        on_gpu: Whether it will run on one, which decides ``--dtype auto`` and the default of ``--micro-batch``.
+        on_gpu: Whether it will run on one, which decides ``--dtype auto`` and the default of ``--micro-tokens``.
 
     Raises:
         PipelineError: Flags contradict each other or the stage.
@@ -224,14 +228,14 @@ def resolve(settings: FinetuneSettings, *, on_gpu: bool) -> Resolved:
     if settings.model:
         sources |= dict.fromkeys(("vision", "language", "projector", "feature_layer", "fitting"), "--model")
     sources["steps"] = "--steps" if settings.steps else "as many as the epochs have"
-    sources["micro_batch"] = "--micro-batch" if settings.micro_batch else f"ours, for a {'GPU' if on_gpu else 'CPU'}"
+    sources["micro_tokens"] = "--micro-tokens" if settings.micro_tokens else f"ours, for a {'GPU' if on_gpu else 'CPU'}"
     sources["dtype"] = f"ours, for a {'GPU' if on_gpu else 'CPU'}" if settings.dtype == "auto" else "--dtype"
     return Resolved(
         recipe=settings.recipe,
         stage=settings.stage,
         values=replace(recipe.values, **given),
         steps=settings.steps,
-        micro_batch=settings.micro_batch or (8 if on_gpu else 4),
+        micro_tokens=settings.micro_tokens or (None if on_gpu else CPU_TOKENS),
         dtype=("bfloat16" if on_gpu else "float32") if settings.dtype == "auto" else settings.dtype,
         sources=MappingProxyType(sources),
     )
@@ -266,7 +270,7 @@ def table(resolved: Resolved) -> list[tuple[str, str, str]]:
         del values["lr"]  # of the language model, which is frozen
     if not values["lora_rank"]:
         del values["lora_alpha"], values["lora_dropout"]
-    values |= {"micro_batch": resolved.micro_batch, "dtype": resolved.dtype}
+    values |= {"micro_tokens": resolved.micro_tokens or "as memory has room", "dtype": resolved.dtype}
     checkpoint = {name for name in values if resolved.sources[name] == "--model"}
     return [
         (name.replace("_", " "), "the checkpoint's" if name in checkpoint else _shown(value), resolved.sources[name])

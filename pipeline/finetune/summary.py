@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.finetune.order import Order, split
+from pipeline.finetune.layout import Layout, lay_out
+from pipeline.finetune.order import Order
 from pipeline.finetune.preparation import Prepared
 
 STEPS_SEEN = 50  # from which the share of padding is told
 PERCENTILES = (50, 90, 99, 100)
 
 
-def summarise(prepared: Prepared, order: Order, *, micro_batch: int, ranks: int = 1) -> dict[str, Any]:
+def summarise(prepared: Prepared, order: Order, *, layout: Layout, micro_tokens: int, ranks: int = 1) -> dict[str, Any]:
     """Return the figures of the samples that are trained on, as plain values.
 
     Args:
         prepared: All samples.
-        order: Their order, for the share of padding in its first ``STEPS_SEEN`` steps.
-        micro_batch: Samples that a device takes at once.
+        order: Their order, for what is shared and padded in its first ``STEPS_SEEN`` steps.
+        layout: Of the samples in packs.
+        micro_tokens: Most that a device takes at once.
         ranks: Number of devices.
     """
     training = prepared.training()
@@ -43,20 +45,19 @@ def summarise(prepared: Prepared, order: Order, *, micro_batch: int, ranks: int 
             for percentile in PERCENTILES
         },
         "supervised_share": _share(int(prepared.supervised[training].sum()), int(lengths.sum())),
-        "padding_share": _padding(prepared, order, micro_batch, ranks),
-    }
+    } | _shares(prepared, order, layout, micro_tokens, ranks)
 
 
-def _padding(prepared: Prepared, order: Order, micro_batch: int, ranks: int) -> float:
-    """Return the share of padding in the tokens of the first steps."""
-    padded = real = 0
+def _shares(prepared: Prepared, order: Order, layout: Layout, micro_tokens: int, ranks: int) -> dict[str, float]:
+    """Return the shares of what is shared in the samples' tokens, and of padding in what is computed."""
+    tokens = computed = places = 0
     for number in range(min(STEPS_SEEN, order.steps_an_epoch)):
         samples = order.step(number)
-        for part in split(samples, prepared.lengths, prepared.picture, micro_batch=micro_batch, ranks=ranks):
-            own = prepared.lengths[np.array(part, np.int64)]
-            padded += len(part) * int(own.max(initial=0))
-            real += int(own.sum())
-    return _share(padded - real, padded)
+        packs = lay_out(prepared, samples, layout, most_tokens=micro_tokens, ranks=ranks)
+        tokens += int(prepared.lengths[samples].sum())
+        computed += sum(pack.tokens for pack in packs)
+        places += sum(pack.places for pack in packs)
+    return {"shared_share": _share(tokens - computed, tokens), "padding_share": _share(places - computed, places)}
 
 
 def _share(part: int, whole: int) -> float:
@@ -75,5 +76,8 @@ def lines(figures: dict[str, Any]) -> list[str]:
     told.append(f"images: {figures['images']:,} ({shared or 'none'} samples); text alone: {figures['text_only']:,}")
     lengths = ", ".join(f"{length:,} ({part} %)" for part, length in figures["length_percentiles"].items())
     told.append(f"tokens: {figures['tokens_an_epoch']:,} an epoch; a sample at most {lengths}")
-    told.append(f"learnt: {figures['supervised_share']:.1%} of the tokens; padding: {figures['padding_share']:.1%}")
+    told.append(
+        f"learnt: {figures['supervised_share']:.1%} of the tokens; shared with other samples of their image, and so "
+        f"computed once: {figures['shared_share']:.1%}; padding: {figures['padding_share']:.1%}"
+    )
     return told

@@ -43,8 +43,10 @@ class Step:
     samples: int
     tokens: int
     """Of the samples, the images' counted."""
+    computed: int
+    """The same with what samples share counted once."""
     places: int
-    """Tokens and padding."""
+    """Those and padding."""
     supervised: int
     seconds: float
     waited_s: float
@@ -53,7 +55,7 @@ class Step:
     """Useful operations."""
     memory_bytes: int
     """Most that the first process's GPU has held so far; 0 without one."""
-    micro_batch: int
+    micro_tokens: int
 
 
 class Tracker:
@@ -167,18 +169,19 @@ def _forget(path: Path, done: int) -> None:
 def _figures(steps: Sequence[Step], rate: float | None) -> dict[str, float]:
     """Return what steps did together, by name; shares are from 0 to 1."""
     seconds = sum(step.seconds for step in steps)
-    places, tokens = sum(step.places for step in steps), sum(step.tokens for step in steps)
+    tokens, computed = sum(step.tokens for step in steps), sum(step.computed for step in steps)
     supervised = sum(step.supervised for step in steps)
     figures = {
         "loss": sum(step.loss * step.supervised for step in steps) / supervised,
         "samples_per_s": sum(step.samples for step in steps) / seconds,
         "tokens_per_s": tokens / seconds,
         "data_wait_share": sum(step.waited_s for step in steps) / seconds,
-        "padding_share": 1 - tokens / places,
+        "shared_share": 1 - computed / tokens,
+        "padding_share": 1 - computed / sum(step.places for step in steps),
         "supervised_share": supervised / tokens,
         "samples": sum(step.samples for step in steps),
         "seconds": seconds,
-        "micro_batch": steps[-1].micro_batch,
+        "micro_tokens": steps[-1].micro_tokens,
     }
     if steps[-1].memory_bytes:
         figures["memory_gib"] = steps[-1].memory_bytes / 2**30
@@ -195,7 +198,8 @@ def _facts(steps: Sequence[Step], rate: float | None) -> str:
         f"{figures['tokens_per_s']:,.0f} tokens/s",
         f"MFU {figures['mfu']:.0%}" if "mfu" in figures else "",
         f"data wait {figures['data_wait_share']:.0%}",
-        f"padding {figures['padding_share']:.0%}",
+        f"shared {figures['shared_share']:.0%}",
+        f"padding {figures['padding_share']:.1%}",
         f"learnt {figures['supervised_share']:.0%}",
         f"{figures['memory_gib']:,.1f} GiB" if "memory_gib" in figures else "",
     ]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pipeline.finetune.batches import Batch, collate
+from pipeline.finetune.layout import Layout, Pack, Tree
 from pipeline.finetune.loop import Plan, Trained, train
 from pipeline.finetune.model import Joined, Stage, add_lora, freeze, join, parameter_groups
 from pipeline.finetune.order import Order
@@ -21,8 +22,9 @@ from pipeline.finetune.passes import Passes
 from pipeline.finetune.preparation import Prepared
 from pipeline.finetune.ranks import Ranks, average_gradients, spread, whole
 from pipeline.finetune.schedule import set_precision
-from pipeline.finetune.tokens import IMAGE
+from pipeline.finetune.tokens import IGNORE, IMAGE
 from pipeline.finetune.tracking import Tracker
+from pipeline.finetune.tuning import tell_of_trees, tune_layers
 from tests.finetune import tiny
 
 torch.set_num_threads(1)  # quicker for tensors so small, and sums have one order
@@ -37,7 +39,8 @@ PLAN = Plan(
     clip=1.0,
     dtype=torch.float32,
     seed=0,
-    micro_batch=4,
+    layout="shared",
+    micro_tokens=64,
     save_every=3,
     keep=2,
     check_every=4,
@@ -72,16 +75,23 @@ def model(
 
 
 @cache
-def samples(count: int = 40, held_out: int = 0, image_tokens: int = tiny.PATCHES) -> Prepared:
-    """Draw samples of 4 to 20 tokens, up to half of them learnt; every third has no image, the last are held out."""
+def samples(
+    count: int = 40, held_out: int = 0, image_tokens: int = tiny.PATCHES, samples_an_image: int = 2
+) -> Prepared:
+    """Draw samples of 4 to 20 tokens, up to half of them learnt.
+
+    Every third has no image. Of the others, neighbours share one and their first tokens; the last samples are held out.
+    """
     draw = np.random.default_rng(0)
     ids, learnt, picture = [], [], []
+    seen = 0
     for number in range(count):
         length = int(draw.integers(4, 21))
         own = draw.integers(300, 400, length).astype(np.int32)
         has_image = number % 3 != 0
-        own[1] = IMAGE if has_image else own[1]
-        picture.append(number if has_image else -1)
+        own[:2] = (301, IMAGE) if has_image else own[:2]
+        picture.append(seen // samples_an_image if has_image else -1)
+        seen += has_image
         ids.append(own)
         learnt.append(np.arange(length) >= length - int(draw.integers(1, length // 2 + 1)))
     has_image = np.array(picture) >= 0
@@ -105,18 +115,32 @@ def samples(count: int = 40, held_out: int = 0, image_tokens: int = tiny.PATCHES
 
 
 def order(prepared: Prepared, batch: int = 8) -> Order:
-    return Order(prepared.training(), prepared.lengths, prepared.picture, seed=0, batch=batch)
+    return Order(prepared.training(), prepared.lengths, prepared.picture, seed=0, batch=batch, by_picture=True)
 
 
-def loader(joined: Joined, prepared: Prepared) -> Callable[[Sequence[int]], Batch]:
-    """Return what makes batches, with pixels drawn from a sample's number."""
+def loader(joined: Joined, prepared: Prepared) -> Callable[[Pack], Batch]:
+    """Return what makes batches, with pixels drawn from a picture's number."""
 
-    def load(chosen: Sequence[int]) -> Batch:
-        drawn = [_pixels(sample) for sample in chosen if prepared.picture[sample] >= 0]
-        pixels = torch.stack(drawn) if drawn else None
-        return collate(prepared, chosen, pixels, image_token_id=joined.image_token_id, pad_id=0)
+    def load(pack: Pack) -> Batch:
+        made = collate(prepared, pack, image_token_id=joined.image_token_id, pad_id=0)
+        pictures = [picture for picture in dict.fromkeys(prepared.picture[pack.samples].tolist()) if picture >= 0]
+        return replace(made, pixel_values=torch.stack([_pixels(one) for one in pictures])) if pictures else made
 
     return load
+
+
+def padded(joined: Joined, prepared: Prepared, chosen: Sequence[int]) -> Batch:
+    """Return a batch of samples in the order given, each in a row of its own."""
+    trees = tuple(Tree((sample,), 0, (int(prepared.lengths[sample]),)) for sample in chosen)
+    return loader(joined, prepared)(Pack(trees, is_padded=True))
+
+
+def labels(batch: Batch) -> Tensor:
+    """Return what transformers takes as labels for a padded batch."""
+    made = torch.full(batch.input_ids.shape, IGNORE)
+    sources = torch.arange(len(batch.places)) if batch.sources is None else batch.sources
+    made.view(-1)[batch.places[sources] + 1] = batch.targets
+    return made
 
 
 def _pixels(number: int) -> Tensor:
@@ -131,7 +155,7 @@ def run(
     *,
     ranks: Ranks = ALONE,
     batch: int = 8,
-    load: Callable[[Sequence[int]], Batch] | None = None,
+    load: Callable[[Pack], Batch] | None = None,
     tracker: Tracker | None = None,
     about: dict[str, str] | None = None,
     **changes: Any,
@@ -150,15 +174,21 @@ def step_gradients(
     joined: Joined,
     prepared: Prepared,
     *,
-    micro_batch: int,
+    micro_tokens: int,
+    layout: Layout = "shared",
     batch: int = 32,
     ranks: Ranks = ALONE,
     shard: bool = False,
+    recompute: int = 0,
     dtype: torch.dtype = torch.float64,
 ) -> tuple[float, dict[str, Tensor]]:
     """Return the loss of the first step, and the gradient of each weight that learns."""
     set_precision(joined, dtype)
+    if layout != "padded":
+        tune_layers(joined, recompute=recompute, compiled=False)
     loss = spread(joined, ranks, dtype, shard=shard)
+    if layout != "padded":
+        tell_of_trees(joined, dtype, print)
     ordered = order(prepared, batch)
     passes = Passes(
         joined,
@@ -168,7 +198,8 @@ def step_gradients(
         loader(joined, prepared),
         ranks,
         dtype=dtype,
-        micro_batch=micro_batch,
+        layout=layout,
+        micro_tokens=micro_tokens,
         is_sharded=shard,
         say=print,
     )
