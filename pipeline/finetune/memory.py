@@ -1,0 +1,143 @@
+"""How much of a device's memory training will take: told before the first step, and what packs are made to fit.
+
+Weights, gradients and averages are counted. What a layer keeps for the backward pass is not looked up in a table of
+architectures: the first layer of the language model itself is run on a few tokens, twice, on the CPU, and what autograd
+keeps is counted. So it holds for any model, with or without low-rank pairs.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from pipeline.finetune.forward import CHUNK
+from pipeline.finetune.model import Joined
+from pipeline.finetune.schedule import computing, set_precision
+
+PROBES = (64, 192)
+"""Tokens that a layer is tried with: what differs between the two is what tokens take, and the rest its weights'."""
+NARROW = 0.25
+"""Share of a layer's memory that the last one needs for a token that nothing is predicted from: keys, values, their
+input, and the norm's."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that training takes on each device."""
+
+    weights: int
+    gradients: int
+    averages: int
+    """AdamW's two, of gradient and squared gradient."""
+    activations: int
+    """What the forward pass of the largest pack keeps for the backward pass, cast copies of weights included."""
+    working: int
+    """What passes need on top for one layer at a time, or for one chunk of logits."""
+
+    @property
+    def resting(self) -> int:
+        """Without activations."""
+        return self.weights + self.gradients + self.averages
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.resting + self.activations + self.working
+
+
+class Forecast:
+    """Of the memory of a model as it is going to be trained."""
+
+    def __init__(self, joined: Joined, dtype: torch.dtype) -> None:
+        """Try a layer.
+
+        Args:
+            joined: With what learns and what is frozen already told apart; on the CPU, or without weights at all.
+            dtype: Of the computation; weights will be in the precision that ``schedule.set_precision`` gives them.
+        """
+        self._size = dtype.itemsize
+        self._kept_size = max(self._size, 4) if dtype == torch.bfloat16 else self._size
+        self._text = joined.model.config.text_config
+        weights = list(joined.model.parameters())
+        self._trained = sum(weight.numel() for weight in weights if weight.requires_grad)
+        self._frozen = sum(weight.numel() for weight in weights if not weight.requires_grad)
+        self._a_token = kept_a_token(joined, dtype)
+
+    @property
+    def layers(self) -> int:
+        """Of the language model."""
+        return int(self._text.num_hidden_layers)
+
+    def memory(self, tokens: int, predicting: int, *, recompute: int = 0, shards: int = 1) -> Memory:
+        """Return what training will take.
+
+        Args:
+            tokens: Of the largest pack, padding counted.
+            predicting: Of those, from how many a learnt token is predicted.
+            recompute: Layers that keep only what goes into them.
+            shards: Processes that share the weights.
+        """
+        size, kept, text = self._size, self._kept_size, self._text
+        copies = self._trained * size if kept != size else 0  # for matrix products, made again with the layer
+        layers = self.layers
+        a_layer = self._a_token * tokens
+        last = (predicting + NARROW * (tokens - predicting)) * self._a_token if recompute < layers else 0.0
+        states = a_layer * max(0, layers - 1 - recompute) + last
+        inputs = recompute * tokens * text.hidden_size * size
+        logits = 3 * kept * text.vocab_size * min(predicting, CHUNK)  # themselves, their exponentials, their gradient
+        return Memory(
+            weights=(self._trained * kept + self._frozen * size) // shards,
+            gradients=self._trained * kept // shards,
+            averages=2 * self._trained * kept // shards,
+            activations=int(states + inputs) + copies * (layers - recompute) // layers // shards,
+            working=max(int(a_layer), logits),
+        )
+
+
+def kept_a_token(joined: Joined, dtype: torch.dtype) -> float:
+    """Return bytes that a layer of the language model keeps of a token for the backward pass."""
+    few, many = PROBES
+    return (_kept(joined, dtype, many) - _kept(joined, dtype, few)) / (many - few)
+
+
+def _kept(joined: Joined, dtype: torch.dtype, tokens: int) -> int:
+    """Return bytes that one layer keeps: what two keep without what one does, so that nothing around them counts."""
+    language, layers = joined.model.model.language_model, joined.model.model.language_model.layers
+    layer = _in_training(layers[0], dtype)
+    try:
+        amounts = []
+        for count in (1, 2):
+            language.layers = nn.ModuleList([layer] * count)
+            amounts.append(_kept_by(language, tokens, dtype))
+    finally:
+        language.layers = layers
+    return amounts[1] - amounts[0]
+
+
+def _in_training(layer: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return a copy of a layer as it will be when it learns."""
+    made = copy.deepcopy(layer).train()
+    set_precision(made.parameters(), dtype)
+    return made
+
+
+def _kept_by(language: nn.Module, tokens: int, dtype: torch.dtype) -> int:
+    """Return bytes that a forward pass keeps, apart from the weights."""
+    weights = {weight.untyped_storage()._cdata for weight in language.parameters()}
+    kept: dict[int, torch.UntypedStorage] = {}  # held, so that no other takes its number
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage
+        return tensor
+
+    device = next(language.parameters()).device
+    states = torch.zeros(1, tokens, language.config.hidden_size, dtype=dtype, device=device, requires_grad=True)
+    with computing(device, dtype), saved_tensors_hooks(keep, lambda tensor: tensor):
+        language(inputs_embeds=states, use_cache=False)
+    return sum(storage.nbytes() for storage in kept.values())
