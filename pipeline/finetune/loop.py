@@ -158,7 +158,7 @@ class _Training:
     ) -> None:
         self._prepared, self._order, self._plan, self._ranks = prepared, order, plan, ranks
         self._folder, self._tracker = folder, tracker
-        set_precision(joined, plan.dtype)
+        set_precision(joined.model.parameters(), plan.dtype)
         tune_layers(joined, recompute=plan.recompute, compiled=plan.compiled)
         loss = spread(joined, ranks, plan.dtype, shard=plan.shard)
         if plan.layout != "padded":

@@ -13,10 +13,11 @@ import torch
 
 from pipeline.errors import PipelineError
 from pipeline.finetune.attention import fault
-from pipeline.finetune.costs import Memory, count_flops, forecast, measured_rate
+from pipeline.finetune.costs import count_flops, measured_rate
 from pipeline.finetune.fingerprint import fingerprint, load_projector
 from pipeline.finetune.layout import Layout, Pack, lay_out
 from pipeline.finetune.loop import Plan
+from pipeline.finetune.memory import Forecast, Memory
 from pipeline.finetune.model import Joined, add_lora, freeze, join, load, use_template
 from pipeline.finetune.order import Order
 from pipeline.finetune.pixels import padding
@@ -49,6 +50,8 @@ class Ready:
     resolved: Resolved
     about: dict[str, str]
     """What must be the same for a run to carry on, beside the plan."""
+    forecast: Forecast
+    """Of the memory."""
 
 
 def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, folder: Path, tell: Say) -> Ready:
@@ -78,9 +81,9 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
         add_lora(joined, values.lora_rank, values.lora_alpha, values.lora_dropout, seed=settings.seed)
     freeze(joined, settings.stage)
     dtype = DTYPES[resolved.dtype]
-    shard = must_shard(ranks, forecast(joined, dtype, tokens=0, supervised=0).resting)
-    shards = ranks.count if shard else 1
-    micro_tokens, recompute = _room(resolved.micro_tokens, settings.recompute, joined, dtype, ranks, shards)
+    forecast = Forecast(joined, dtype)
+    shard = must_shard(ranks, forecast.memory(0, 0).resting)
+    micro_tokens, recompute = _room(resolved.micro_tokens, settings.recompute, forecast, ranks, shard)
     compiled = ranks.device.type == "cuda" if settings.compile is None else settings.compile
     if compiled and ranks.device.type != "cuda":
         raise PipelineError("--compile: layers are compiled on a GPU alone, and there is none; leave the flag out")
@@ -110,7 +113,7 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
         "--lora-rank": str(values.lora_rank),
         "--lora-alpha": str(values.lora_alpha),
     }
-    return Ready(joined, prepared, order, plan, resolved, about)
+    return Ready(joined, prepared, order, plan, resolved, about, forecast)
 
 
 def _layout(settings: FinetuneSettings, joined: Joined, prepared: Prepared, tell: Say) -> Layout:
@@ -127,23 +130,22 @@ def _layout(settings: FinetuneSettings, joined: Joined, prepared: Prepared, tell
 def _room(
     asked_tokens: int | None,
     asked_layers: int | None,
-    joined: Joined,
-    dtype: torch.dtype,
+    forecast: Forecast,
     ranks: Ranks,
-    shards: int,
+    shard: bool,
 ) -> tuple[int, int]:
     """Return how many tokens a device takes at once, and how many layers compute again what they do not keep.
 
     What a person asked for stands. Else the most tokens that fit while all layers keep what they compute, and where
     even the fewest do not fit, those and as many layers as it takes.
     """
-    layers = joined.model.config.text_config.num_hidden_layers
     if ranks.device.type != "cuda":
         return asked_tokens or CPU_TOKENS, asked_layers or 0
+    layers, shards = forecast.layers, ranks.count if shard else 1
     room = int(USED_OF_GPU * torch.cuda.get_device_properties(ranks.device).total_memory)
 
     def fits(tokens: int, again: int) -> bool:
-        return forecast(joined, dtype, tokens=tokens, supervised=tokens, shards=shards, recompute=again).total < room
+        return forecast.memory(tokens, tokens, recompute=again, shards=shards).total < room
 
     for tokens in [asked_tokens] if asked_tokens else GPU_TOKENS:
         if fits(tokens, asked_layers or 0):
@@ -259,7 +261,8 @@ def tell_data(ready: Ready, ranks: Ranks, tell: Say) -> None:
     tell(
         f"memory, by arithmetic: {_gigabytes(memory.total)} ({_gigabytes(memory.weights)} weights, "
         f"{_gigabytes(memory.gradients)} gradients, {_gigabytes(memory.averages)} AdamW, "
-        f"{_gigabytes(memory.activations)} activations of {largest.places:,} tokens{again})"
+        f"{_gigabytes(memory.activations)} activations of {largest.places:,} tokens{again}, "
+        f"{_gigabytes(memory.working)} to work with)"
     )
     tell(f"layout {plan.layout}: {len(packs):,} packs of up to {plan.micro_tokens:,} tokens in the first step")
     seconds = _forecast_seconds(ready, ranks)
@@ -277,9 +280,7 @@ def _memory(ready: Ready, pack: Pack, ranks: Ranks) -> Memory:
     plan = ready.plan
     supervised = int(ready.prepared.supervised[pack.samples].sum())
     shards = ranks.count if plan.shard else 1
-    return forecast(
-        ready.joined, plan.dtype, tokens=pack.places, supervised=supervised, shards=shards, recompute=plan.recompute
-    )
+    return ready.forecast.memory(pack.places, supervised, recompute=plan.recompute, shards=shards)
 
 
 def _forecast_seconds(ready: Ready, ranks: Ranks) -> float:

@@ -18,9 +18,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import nn
 from torch.optim import AdamW
-
-from pipeline.finetune.model import Joined
 
 
 def warmup_steps(share: float, steps: int) -> int:
@@ -67,12 +66,12 @@ def set_rate(optimizer: AdamW, share: float) -> None:
         group["lr"] = group["highest"] * share
 
 
-def set_precision(joined: Joined, dtype: torch.dtype) -> None:
+def set_precision(weights: Iterable[nn.Parameter], dtype: torch.dtype) -> None:
     """Cast weights to what training in ``dtype`` keeps them in.
 
     For bfloat16: what learns in float32, what is frozen in bfloat16. For float32 and float64: all in that.
     """
-    for weight in joined.model.parameters():
+    for weight in weights:
         learns_beside = weight.requires_grad and dtype == torch.bfloat16
         weight.data = weight.data.to(torch.float32 if learns_beside else dtype)
 
