@@ -170,6 +170,13 @@ def run(
         return train(*given, ranks=ranks, about=about or {}, tracker=own)
 
 
+def tuned(joined: Joined, *, recompute: int = 0) -> Joined:
+    """Have a model take packs of trees, as training does."""
+    tune_layers(joined, recompute=recompute, compiled=False)
+    tell_of_trees(joined, joined.model.dtype, print)
+    return joined
+
+
 def step_gradients(
     joined: Joined,
     prepared: Prepared,
@@ -183,7 +190,7 @@ def step_gradients(
     dtype: torch.dtype = torch.float64,
 ) -> tuple[float, dict[str, Tensor]]:
     """Return the loss of the first step, and the gradient of each weight that learns."""
-    set_precision(joined, dtype)
+    set_precision(joined.model.parameters(), dtype)
     if layout != "padded":
         tune_layers(joined, recompute=recompute, compiled=False)
     loss = spread(joined, ranks, dtype, shard=shard)
