@@ -13,6 +13,7 @@ from rich.console import Console
 from transformers.utils import logging as transformers_logging
 
 from pipeline.errors import PipelineError
+from pipeline.finetune.attention import BLOCK
 from pipeline.finetune.batches import load as load_batch
 from pipeline.finetune.colouring import show_samples
 from pipeline.finetune.costs import measured_rate
@@ -31,9 +32,6 @@ from pipeline.finetune.sources import parse_source
 from pipeline.finetune.summary import summarise
 from pipeline.finetune.tracking import Tracker, read_metrics
 from pipeline.settings import FinetuneSettings
-
-GPU_MULTIPLE = 128
-"""That the width of rows is rounded up to on a GPU: the side of FlexAttention's blocks, and few shapes to compile."""
 
 
 def finetune(settings: FinetuneSettings, say: Say) -> None:
@@ -113,7 +111,7 @@ def _train(settings: FinetuneSettings, ready: Ready, ranks: Ranks, folder: Path,
         to_pixels=to_pixels,
         image_token_id=joined.image_token_id,
         pad_id=joined.tokenizer.pad_token_id,
-        multiple=GPU_MULTIPLE if ranks.device.type == "cuda" else 1,
+        multiple=BLOCK if ranks.device.type == "cuda" else 1,
         features=features.read if features else None,
     )
     go = partial(train, joined, prepared, ready.order, make_batch, plan, folder, ranks=ranks, about=ready.about)

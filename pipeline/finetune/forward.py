@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from pipeline.finetune.attention import FLEX, grow
+from pipeline.finetune.attention import BLOCK, FLEX, grow
 from pipeline.finetune.batches import Batch
 from pipeline.finetune.layout import Tree
 from pipeline.finetune.model import Joined, embed, see
@@ -86,24 +86,31 @@ def predicting_states(joined: Joined, batch: Batch, nothing: Tensor | None = Non
         embeddings = embeddings.to(torch.get_autocast_dtype(device.type))
     places = batch.places.to(device, non_blocking=True)
     is_narrow = joined.is_narrow and batch.attention_mask is None and len(places) > 0
+    flex = joined.model.model.language_model.config._attn_implementation == FLEX
+    asked = (_rounded(batch.places) if flex else batch.places) if is_narrow else None
     output = joined.model.model.language_model(
         inputs_embeds=embeddings,
         position_ids=batch.position_ids.to(device, non_blocking=True),
         use_cache=False,  # with a cache, samples packed into one row would attend to each other
-        **_who_sees_whom(joined, batch, device, places if is_narrow else None),
+        **_who_sees_whom(batch, device, asked, flex=flex),
     )
     states: Tensor = output.last_hidden_state.flatten(0, 1)
-    return states if is_narrow else states.index_select(0, places)  # each once: no sum has an order
+    return states[: len(places)] if is_narrow else states.index_select(0, places)  # each once: no sum has an order
 
 
-def _who_sees_whom(joined: Joined, batch: Batch, device: torch.device, asked: Tensor | None) -> dict[str, Any]:
+def _rounded(places: Tensor) -> Tensor:
+    """Repeat the last place up to whole blocks, so that a GPU meets few shapes."""
+    return torch.cat([places, places[-1:].expand(-len(places) % BLOCK)])
+
+
+def _who_sees_whom(batch: Batch, device: torch.device, asked: Tensor | None, *, flex: bool) -> dict[str, Any]:
     if batch.attention_mask is not None:
         return {"attention_mask": batch.attention_mask.to(device, non_blocking=True)}
     width = batch.input_ids.shape[1]
-    flex = joined.model.model.language_model.config._attn_implementation == FLEX
     arguments = grow(batch.trees, width, device, flex=flex).arguments
     if asked is not None:
-        arguments["asked"] = (asked, grow(batch.trees, width, device, flex=flex, places=batch.places))
+        forest = grow(batch.trees, width, device, flex=flex, places=asked)
+        arguments["asked"] = (asked.to(device, non_blocking=True), forest)
     return arguments
 
 

@@ -17,6 +17,7 @@ instead: a row for each sample, filled up to the longest.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -105,11 +106,11 @@ def lay_out(
         return _padded(prepared, list(samples), most_tokens, ranks)
     trees = _trees(prepared, samples, most_tokens) if layout == "shared" else [_alone(prepared, one) for one in samples]
     trees.sort(key=lambda tree: -tree.tokens)
-    most = max(most_tokens, trees[0].tokens if trees else 0)
-    count = ranks * max(1, -(-sum(tree.tokens for tree in trees) // (ranks * most)))
+    fewest = sum(min(tree.tokens, most_tokens) for tree in trees) / (ranks * most_tokens)
+    count = ranks * max(1, math.ceil(fewest))
     while True:
         packs = _shared_out(trees, count)
-        if all(pack.tokens <= most for pack in packs):
+        if all(pack.tokens <= most_tokens or len(pack.trees) == 1 for pack in packs):
             return sorted(packs, key=lambda pack: -pack.tokens)
         count += ranks
 
