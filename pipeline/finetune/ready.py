@@ -264,7 +264,8 @@ def tell_data(ready: Ready, ranks: Ranks, tell: Say) -> None:
         f"{_gigabytes(memory.activations)} activations of {largest.places:,} tokens{again}, "
         f"{_gigabytes(memory.working)} to work with)"
     )
-    tell(f"layout {plan.layout}: {len(packs):,} packs of up to {plan.micro_tokens:,} tokens in the first step")
+    count = f"{len(packs):,} packs" if len(packs) > 1 else "1 pack"
+    tell(f"layout {plan.layout}: {count} of at most {plan.micro_tokens:,} tokens in the first step")
     seconds = _forecast_seconds(ready, ranks)
     batch = ready.resolved.values.batch
     tell(f"{plan.steps:,} steps of {batch:,} samples, at least {duration(seconds)} by arithmetic")
