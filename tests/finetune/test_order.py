@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from pipeline.finetune.order import Order, of_rank, split
+from pipeline.finetune.order import Order
 
 COUNT = 103
 LENGTHS = np.random.default_rng(0).integers(10, 900, COUNT).astype(np.int32)
@@ -91,59 +91,3 @@ def test_samples_of_a_picture_come_together_and_repetitions_do_not() -> None:
 def test_an_empty_order_is_refused() -> None:
     with pytest.raises(ValueError, match="no samples"):
         order(SAMPLES[:0])
-
-
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-@pytest.mark.parametrize("size", [1, 2, 5, 32, 100])
-@pytest.mark.parametrize("micro_batch", [1, 3, 8, 200])
-def test_a_step_is_split_evenly_and_wholly(micro_batch: int, size: int, ranks: int) -> None:
-    samples = np.random.default_rng(size).permutation(COUNT)[:size].tolist()
-    parts = split(samples, LENGTHS, PICTURES, micro_batch=micro_batch, ranks=ranks)
-    sizes = [len(part) for part in parts]
-    assert sorted(flat(parts)) == sorted(samples)
-    assert len(parts) == ranks * -(-size // (ranks * micro_batch))  # no more than must be
-    assert max(sizes) <= micro_batch
-    assert max(sizes) - min(sizes) <= 1
-    own = [of_rank(parts, rank, ranks) for rank in range(ranks)]
-    assert {len(mine) for mine in own} == {len(parts) // ranks}
-    if size >= ranks:
-        assert all(mine[0] for mine in own)
-    assert sizes.count(0) < ranks
-    assert sorted(flat(flat(own))) == sorted(samples)
-
-
-def test_a_split_puts_equally_long_samples_together_the_longest_first() -> None:
-    samples = list(range(64))
-    alone = np.full(COUNT, -1, np.int32)
-
-    def padded(parts: list[list[int]]) -> int:
-        return sum(len(part) * int(LENGTHS[part].max()) for part in parts)
-
-    parts = split(samples, LENGTHS, alone, micro_batch=8)
-    assert padded(parts) < 1.15 * LENGTHS[samples].sum()
-    assert padded([samples[at : at + 8] for at in range(0, 64, 8)]) > 1.5 * LENGTHS[samples].sum()
-    longest = [int(LENGTHS[part].max()) for part in parts]
-    assert longest == sorted(longest, reverse=True)
-
-
-def test_a_split_parts_the_samples_of_hardly_any_picture() -> None:
-    random = np.random.default_rng(0)
-    pictures = np.sort(random.integers(0, 2000, 4000)).astype(np.int32)
-    lengths = random.integers(600, 1000, 4000).astype(np.int32)
-    together = parted = 0
-    for start in range(0, 3968, 128):
-        parts = split(list(range(start, start + 128)), lengths, pictures, micro_batch=8)
-        places: dict[int, list[int]] = {}
-        for place, part in enumerate(parts):
-            for sample in part:
-                places.setdefault(int(pictures[sample]), []).append(place)
-        many = [found for found in places.values() if len(found) > 1]
-        together += sum(len(set(found)) == 1 for found in many)
-        parted += sum(len(set(found)) > 1 for found in many)
-    assert together > 1000
-    assert parted < 0.02 * together
-
-
-def test_a_picture_with_more_samples_than_fit_is_parted_not_lost() -> None:
-    pictures = np.zeros(COUNT, np.int32)
-    assert sorted(flat(split(list(range(9)), LENGTHS, pictures, micro_batch=4))) == list(range(9))

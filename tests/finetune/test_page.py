@@ -113,7 +113,7 @@ def write(path: Path, data: Path, joined: Joined, *, some: list[Answered], sight
         told="Stage instruct.",
         metrics=METRICS,
         settings=[("lr", "0.001", "--lr")],
-        data=summarise(samples, order, micro_batch=2),
+        data=summarise(samples, order, layout="shared", micro_tokens=500),
         answered=some,
         sights=sights,
     )

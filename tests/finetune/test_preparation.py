@@ -187,17 +187,22 @@ def test_a_summary_says_what_there_is(picture: Picture) -> None:
     ]
     made = prepared(rows)
     order = Order(made.training(), made.lengths, made.picture, seed=0, batch=4)
-    figures = summarise(made, order, micro_batch=2)
+    longest, shortest = made.lengths[0], made.lengths[2]
+    figures = summarise(made, order, layout="padded", micro_tokens=2 * int(longest))
     assert json.loads(json.dumps(figures))["rows"] == made.counts
     assert figures["kinds"] == {"detail": 1, "k": 2}
     assert (figures["samples_an_epoch"], figures["text_only"], figures["images"]) == (4, 2, 1)
     assert figures["samples_an_image"] == {2: 1}
-    longest, shortest = made.lengths[0], made.lengths[2]
     assert figures["tokens_an_epoch"] == made.lengths[:2].sum() + 2 * shortest
     assert figures["length_percentiles"][100] == longest
     assert figures["supervised_share"] == (made.supervised.sum() + made.supervised[2]) / figures["tokens_an_epoch"]
     padding = longest - made.lengths[1]  # the two with the image together, the two of text together
     assert figures["padding_share"] == padding / (2 * longest + 2 * shortest)
+    assert figures["shared_share"] == 0
+    trees = summarise(made, order, layout="shared", micro_tokens=4096)
+    question = int(np.flatnonzero(made.sample(0)[1] >= 0)[0]) + IMAGE_TOKENS - 1  # up to the answer
+    assert (trees["shared_share"], trees["padding_share"]) == (question / figures["tokens_an_epoch"], 0)
+    assert f"computed once: {trees['shared_share']:.1%}; padding: 0.0%" in lines(trees)[-1]
     told = lines(figures)
     assert told[0] == "5 rows: 3 used, 0 shortened, 1 rejected, 1 left out"
     assert "  rejected: nothing to learn: 1" in told

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from pipeline.errors import PipelineError
-from pipeline.finetune.recipes import RECIPES, Resolved, lines, resolve, table
+from pipeline.finetune.recipes import CPU_TOKENS, RECIPES, Resolved, lines, resolve, table
 from pipeline.settings import FinetuneSettings
 
 
@@ -73,9 +73,12 @@ def test_a_rate_is_the_projectors_too_unless_that_has_one_of_its_own() -> None:
 
 def test_the_device_decides_what_nobody_set() -> None:
     on_gpu = resolve(FinetuneSettings(), on_gpu=True)
-    assert (resolved().dtype, resolved().micro_batch) == ("float32", 4)
-    assert (on_gpu.dtype, on_gpu.micro_batch) == ("bfloat16", 8)
-    assert resolve(FinetuneSettings(dtype="float64", micro_batch=3), on_gpu=True).dtype == "float64"
+    assert (resolved().dtype, resolved().micro_tokens) == ("float32", CPU_TOKENS)
+    assert (on_gpu.dtype, on_gpu.micro_tokens) == ("bfloat16", None)
+    asked = resolve(FinetuneSettings(dtype="float64", micro_tokens=300), on_gpu=True)
+    assert (asked.dtype, asked.micro_tokens, asked.sources["micro_tokens"]) == ("float64", 300, "--micro-tokens")
+    told = {name: (value, source) for name, value, source in table(on_gpu)}
+    assert told["micro tokens"] == ("as memory has room", "ours, for a GPU")
 
 
 @pytest.mark.parametrize(

@@ -21,13 +21,14 @@ STEP = Step(
     gradient_norm=0.5,
     samples=8,
     tokens=600,
-    places=800,
+    computed=480,
+    places=600,
     supervised=150,
     seconds=2.0,
     waited_s=0.5,
     flops=1e12,
     memory_bytes=3 << 30,
-    micro_batch=4,
+    micro_tokens=4096,
 )
 
 
@@ -43,11 +44,12 @@ def test_a_step_is_a_line_of_figures(tmp_path: Path) -> None:
         "samples_per_s": 4.0,
         "tokens_per_s": 300.0,
         "data_wait_share": 0.25,
-        "padding_share": 0.25,
+        "shared_share": pytest.approx(0.2),
+        "padding_share": pytest.approx(0.2),
         "supervised_share": 0.25,
         "samples": 8,
         "seconds": 2.0,
-        "micro_batch": 4,
+        "micro_tokens": 4096,
         "memory_gib": 3.0,
         "mfu": 0.5,
         "gradient_norm": 0.5,
@@ -94,8 +96,8 @@ def test_without_a_terminal_there_is_a_plain_line_now_and_then(
         tracker.step(replace(STEP, number=2, loss=4.0))
     line = capsys.readouterr().err.splitlines()[-1]
     assert line == (
-        "step 2 of 100, loss 3.000, 4.0 samples/s, 300 tokens/s, data wait 25%, padding 25%, learnt 25%, 3.0 GiB, "
-        "about 3 min left"
+        "step 2 of 100, loss 3.000, 4.0 samples/s, 300 tokens/s, data wait 25%, shared 20%, padding 20.0%, learnt 25%, "
+        "3.0 GiB, about 3 min left"
     )
 
 
