@@ -4,7 +4,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,13 @@ torch = pytest.importorskip("torch")
 from pipeline.errors import PipelineError, RunStopped
 from pipeline.finetune.batches import Batch
 from pipeline.finetune.forward import token_loss_sum
+from pipeline.finetune.layout import Layout, Pack, lay_out
 from pipeline.finetune.loop import Interrupted
 from pipeline.finetune.model import Joined
 from pipeline.finetune.tracking import Tracker, read_metrics
 from pipeline.finetune.watching import SEEN, Watch
 from tests.finetune import tiny_training
-from tests.finetune.tiny_training import difference, digest, loader, model, run, samples, step_gradients
+from tests.finetune.tiny_training import difference, digest, loader, model, padded, run, samples, step_gradients
 
 
 @pytest.fixture(scope="module")
@@ -39,25 +39,26 @@ def losses(folder: Path) -> list[float]:
 @pytest.mark.parametrize("stage", ["align", "instruct"])
 @pytest.mark.parametrize("projector", ["linear", "transformer"])
 def test_how_a_step_is_cut_up_changes_neither_loss_nor_gradients(bases: Path, stage: Any, projector: str) -> None:
-    def cut(micro_batch: int) -> tuple[float, dict[str, Any]]:
+    def cut(layout: Layout, micro_tokens: int) -> tuple[float, dict[str, Any]]:
         joined = model(bases, stage, dtype=torch.float64, projector=projector)
-        return step_gradients(joined, samples(image_tokens=joined.image_tokens), micro_batch=micro_batch)
+        prepared = samples(image_tokens=joined.image_tokens)
+        return step_gradients(joined, prepared, layout=layout, micro_tokens=micro_tokens)
 
-    loss, gradients = cut(32)
-    for micro_batch in (1, 5):
-        other_loss, other_gradients = cut(micro_batch)
+    loss, gradients = cut("padded", 10**6)
+    for layout in ("padded", "packed", "shared"):
+        other_loss, other_gradients = cut(layout, 1 if layout == "padded" else 100)  # type: ignore[arg-type]
         assert other_loss == pytest.approx(loss, abs=1e-6)
         assert difference(gradients, other_gradients) < 1e-5
 
 
 def test_a_mean_for_each_micro_batch_would_fail_that(bases: Path) -> None:
     joined = model(bases, dtype=torch.float64)
-    loss, gradients = step_gradients(joined, samples(), micro_batch=32)
+    loss, gradients = step_gradients(joined, samples(), layout="padded", micro_tokens=10**6)
     joined.model.zero_grad()
     means = []
     chosen = tiny_training.order(samples(), 32).step(0)
     for number in chosen:
-        own, supervised = token_loss_sum(joined, loader(joined, samples())([number]))
+        own, supervised = token_loss_sum(joined, padded(joined, samples(), [number]))
         (own / supervised / len(chosen)).backward()
         means.append(own.item() / supervised)
     wrong = {name: weight.grad for name, weight in joined.model.named_parameters() if weight.requires_grad}
@@ -87,17 +88,18 @@ def test_a_run_of_text_alone_goes_through_in_both_stages(bases: Path, tmp_path: 
     text = [number for number in range(len(prepared)) if prepared.picture[number] < 0]
     for stage in ("align", "instruct"):
         joined = model(bases, stage)
-        load = loader(joined, prepared)
-        run(joined, prepared, tmp_path / stage, steps=2, load=lambda chosen, load=load: load(text[: len(chosen)]))
+        (pack,) = lay_out(prepared, text[:5], "packed", most_tokens=10**6)
+        made = loader(joined, prepared)(pack)
+        run(joined, prepared, tmp_path / stage, steps=2, load=lambda _, made=made: made)
 
 
 def running_out(joined: Joined, most: int) -> list[int]:
-    """Make the model run out of memory with more than ``most`` samples, and return what sizes it saw."""
+    """Make the model run out of memory with more than ``most`` tokens, and return what sizes it saw."""
     seen: list[int] = []
 
     def hook(module: Any, arguments: Any, named: dict[str, Any]) -> None:
-        seen.append(len(named["inputs_embeds"]))
-        if len(named["inputs_embeds"]) > most:
+        seen.append(named["inputs_embeds"].shape[1] if torch.is_grad_enabled() else 0)
+        if seen[-1] > most:
             raise torch.OutOfMemoryError("tried to allocate 2 GiB. GPU 0 has none")
 
     joined.model.model.language_model.register_forward_pre_hook(hook, with_kwargs=True)
@@ -108,52 +110,62 @@ def test_out_of_memory_the_step_is_done_again_in_halves_with_the_same_result(
     bases: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     joined, other = model(bases, dtype=torch.float64), model(bases, dtype=torch.float64)
-    seen = running_out(joined, most=2)
-    run(joined, samples(), tmp_path / "run", micro_batch=4, steps=3, dtype=torch.float64)
-    run(other, samples(), tmp_path / "other", micro_batch=2, steps=3, dtype=torch.float64)
-    assert seen == [4] + [2] * 12
+    seen = running_out(joined, most=50)
+    run(joined, samples(), tmp_path / "run", micro_tokens=100, steps=3, dtype=torch.float64)
+    run(other, samples(), tmp_path / "other", micro_tokens=50, steps=3, dtype=torch.float64)
+    assert [tokens > 50 for tokens in filter(None, seen)] == [True] + [False] * (len(list(filter(None, seen))) - 1)
     assert digest(joined) == digest(other)
-    assert "out of memory with a micro-batch of 4; going on with 2" in capsys.readouterr().err
+    assert "out of memory with 100 tokens at once; going on with 50, which changes no result" in capsys.readouterr().err
 
 
 def test_out_of_memory_in_the_middle_of_a_step_counts_nothing_twice(bases: Path, tmp_path: Path) -> None:
     joined, other = model(bases, dropout=0.1), model(bases, dropout=0.1)
+    steps = [tiny_training.order(samples()).step(number) for number in range(3)]
+    packs = [len(lay_out(samples(), step, "shared", most_tokens=100)) for step in steps]
+    assert min(packs) > 1
     count = iter(range(10**6))
 
     def fail_once(*_: Any) -> None:
-        if next(count) == 5:  # the second of two micro-batches of the third step
+        if torch.is_grad_enabled() and next(count) == packs[0] + packs[1] + 1:  # the second pack of the third step
             raise torch.OutOfMemoryError("none left")
 
     handle = joined.model.model.language_model.register_forward_pre_hook(fail_once)
-    run(joined, samples(), tmp_path / "run", micro_batch=4, steps=3)
+    run(joined, samples(), tmp_path / "run", micro_tokens=100, steps=3)
     handle.remove()
-    run(other, samples(), tmp_path / "other", micro_batch=4, steps=2 + 1)
+    run(other, samples(), tmp_path / "other", micro_tokens=100, steps=2 + 1)
     assert losses(tmp_path / "run")[:2] == losses(tmp_path / "other")[:2]
     assert losses(tmp_path / "run")[2] == pytest.approx(losses(tmp_path / "other")[2], rel=0.1)  # dropout in new shapes
 
 
 def test_out_of_memory_again_ends_in_one_line(bases: Path, tmp_path: Path) -> None:
     joined = model(bases)
-    running_out(joined, most=1)
+    running_out(joined, most=20)
     with pytest.raises(RunStopped) as error:
-        run(joined, samples(), tmp_path / "run", micro_batch=4)
-    assert str(error.value).startswith("out of memory with a micro-batch of 2; pass --micro-batch 1")
+        run(joined, samples(), tmp_path / "run", micro_tokens=100)
+    assert str(error.value).startswith("out of memory with 50 tokens at once; pass --micro-tokens 25, or use more")
     assert "\n" not in str(error.value)
 
 
-def test_a_halved_micro_batch_is_remembered_and_another_wish_respected(bases: Path, tmp_path: Path) -> None:
+def test_out_of_memory_with_one_sample_there_is_nothing_to_halve(bases: Path, tmp_path: Path) -> None:
     joined = model(bases)
-    running_out(joined, most=2)
+    running_out(joined, most=20)
+    with pytest.raises(RunStopped, match=r"out of memory with 30 tokens at once; pass a smaller --max-tokens"):
+        run(joined, samples(), tmp_path / "run", micro_tokens=30)
+
+
+def test_halved_packs_are_remembered_and_another_wish_respected(bases: Path, tmp_path: Path) -> None:
+    joined = model(bases)
+    running_out(joined, most=50)
     with Tracker(tmp_path / "run", 8) as tracker, pytest.raises(Interrupted):
-        run(joined, samples(), tmp_path / "run", tracker=interrupting(tracker, at=2))
+        run(joined, samples(), tmp_path / "run", micro_tokens=100, tracker=interrupting(tracker, at=2))
     again, narrower = model(bases), model(bases)
-    seen = running_out(again, most=2)
+    seen = running_out(again, most=50)
     with Tracker(tmp_path / "run", 8) as tracker, pytest.raises(Interrupted):
-        run(again, samples(), tmp_path / "run", tracker=interrupting(tracker, at=4))
-    assert max(seen) == 2
-    seen = running_out(narrower, most=2)
-    run(narrower, samples(), tmp_path / "run", micro_batch=1)
-    assert max(seen) == 1
+        run(again, samples(), tmp_path / "run", micro_tokens=100, tracker=interrupting(tracker, at=4))
+    assert 35 < max(seen) <= 50
+    seen = running_out(narrower, most=50)
+    run(narrower, samples(), tmp_path / "run", micro_tokens=40)
+    assert max(seen) <= 40
 
 
 def interrupting(tracker: Tracker, at: int) -> Tracker:
@@ -220,11 +232,12 @@ def test_a_loss_that_is_no_number_stops_before_the_step_and_names_the_sample(bas
     joined = model(bases)
     bad = next(number for number in tiny_training.order(prepared).step(4) if prepared.picture[number] >= 0)
 
-    def load(chosen: Sequence[int]) -> Batch:
-        batch = loader(joined, prepared)(chosen)
-        if bad in chosen:
+    def load(pack: Pack) -> Batch:
+        batch = loader(joined, prepared)(pack)
+        if bad in pack.samples:
             assert batch.pixel_values is not None
-            batch.pixel_values[[number for number in chosen if prepared.picture[number] >= 0].index(bad)] = torch.nan
+            pictures = [picture for picture in dict.fromkeys(prepared.picture[pack.samples].tolist()) if picture >= 0]
+            batch.pixel_values[pictures.index(int(prepared.picture[bad]))] = torch.nan
         return batch
 
     with pytest.raises(RunStopped) as error:
@@ -255,15 +268,15 @@ def test_held_out_samples_are_looked_at_and_never_learnt(bases: Path, tmp_path: 
     joined = model(bases, dropout=0.5, dtype=torch.float64)
     seen: list[int] = []
 
-    def load(chosen: Sequence[int]) -> Batch:
-        seen.extend(chosen if joined.model.training else [])
-        return loader(joined, prepared)(chosen)
+    def load(pack: Pack) -> Batch:
+        seen.extend(pack.samples if joined.model.training else [])
+        return loader(joined, prepared)(pack)
 
     trained = run(joined, prepared, tmp_path / "run", load=load, dtype=torch.float64)
     lines = [line for line in read_metrics(tmp_path / "run") if "held_out_loss" in line]
     assert [line["step"] for line in lines] == [4, 8]
     joined.model.eval()
-    loss, supervised = token_loss_sum(joined, loader(joined, prepared)(range(32, 40)))
+    loss, supervised = token_loss_sum(joined, padded(joined, prepared, range(32, 40)))
     assert trained.held_out_loss == lines[-1]["held_out_loss"] == pytest.approx(loss.item() / supervised, rel=1e-9)
     assert set(seen) <= set(range(32))
 

@@ -14,14 +14,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from pipeline.finetune.layout import lay_out, of_rank
 from pipeline.finetune.ranks import Ranks, must_shard
 from pipeline.finetune.tracking import read_metrics
 from tests.conftest import REPO
 from tests.finetune import tiny_training
-from tests.finetune.tiny_training import difference, digest, model, run, samples, step_gradients
+from tests.finetune.tiny_training import difference, digest, model, order, run, samples, step_gradients
+from tests.finetune.two_ranks import STEPS, WAYS
 
 PATIENCE_S = 200  # the two end themselves before, and tell where they were
-WAYS = ["copies", "shards"]
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +63,26 @@ def test_two_processes_know_each_other_and_add_up(told: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("stage", "lora_rank"), [("align", 0), ("instruct", 0), ("instruct", 2)])
-@pytest.mark.parametrize("batch", [32, 3])
+@pytest.mark.parametrize("step", STEPS)
 def test_two_processes_make_the_loss_and_gradients_of_one(
-    folder: Path, way: str, stage: Any, lora_rank: int, batch: int
+    folder: Path, way: str, stage: Any, lora_rank: int, step: str
 ) -> None:
     joined = model(folder / "bases", stage, dtype=torch.float64, lora_rank=lora_rank)
-    loss, gradients = step_gradients(joined, samples(), micro_batch=batch, batch=batch)
-    other_loss, other_gradients = torch.load(folder / f"{way}-{stage}-{lora_rank}-{batch}.pt")
+    asked = {name: STEPS[step][name] for name in ("batch", "seed") if name in STEPS[step]}
+    loss, gradients = step_gradients(joined, samples(), layout="padded", micro_tokens=10**6, **asked)
+    other_loss, other_gradients = torch.load(folder / f"{way}-{stage}-{lora_rank}-{step}.pt")
     assert other_loss == pytest.approx(loss, abs=1e-6)
     assert difference(gradients, other_gradients) < 1e-5
+
+
+def test_in_one_of_these_steps_a_process_has_a_text_and_then_nothing() -> None:
+    uneven = STEPS["uneven"]
+    step = order(samples(), uneven["batch"], uneven["seed"]).step(0)
+    packs = lay_out(samples(), step, "shared", most_tokens=uneven["micro_tokens"], ranks=2)
+    first, second = of_rank(packs, 0, 2), of_rank(packs, 1, 2)
+    assert [len(pack.trees[0].samples) for pack in first] == [2, 1]
+    assert samples().picture[second[0].samples] == -1
+    assert not second[1].samples
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -101,10 +113,10 @@ def test_copies_and_shards_hold_out_the_same_and_find_the_same(told: dict[str, A
     assert told["copies"]["held out"] == pytest.approx(told["shards"]["held out"], rel=0.02)  # dropout, and rounding
 
 
-def test_a_process_that_runs_out_of_memory_halves_the_micro_batch_of_all(
+def test_a_process_that_runs_out_of_memory_halves_the_packs_of_all(
     folder: Path, told: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert [line["micro_batch"] for line in read_metrics(folder / "halved") if "loss" in line] == [2] * 8
+    assert [line["micro_tokens"] for line in read_metrics(folder / "halved") if "loss" in line] == [50] * 8
     joined = model(folder / "bases", dtype=torch.float64)
     trained = run(joined, samples(), tmp_path / "alone", dtype=torch.float64)
     lines = [line["loss"] for line in read_metrics(folder / "halved") if "loss" in line]

@@ -114,8 +114,8 @@ def samples(
     )
 
 
-def order(prepared: Prepared, batch: int = 8) -> Order:
-    return Order(prepared.training(), prepared.lengths, prepared.picture, seed=0, batch=batch, by_picture=True)
+def order(prepared: Prepared, batch: int = 8, seed: int = 0) -> Order:
+    return Order(prepared.training(), prepared.lengths, prepared.picture, seed=seed, batch=batch, by_picture=True)
 
 
 def loader(joined: Joined, prepared: Prepared) -> Callable[[Pack], Batch]:
@@ -184,6 +184,7 @@ def step_gradients(
     micro_tokens: int,
     layout: Layout = "shared",
     batch: int = 32,
+    seed: int = 0,
     ranks: Ranks = ALONE,
     shard: bool = False,
     recompute: int = 0,
@@ -196,7 +197,7 @@ def step_gradients(
     loss = spread(joined, ranks, dtype, shard=shard)
     if layout != "padded":
         tell_of_trees(joined, dtype, print)
-    ordered = order(prepared, batch)
+    ordered = order(prepared, batch, seed)
     passes = Passes(
         joined,
         loss,

@@ -7,19 +7,24 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.finetune.batches import Batch
+from pipeline.finetune.layout import Pack, lay_out
 from pipeline.finetune.loop import Interrupted
 from pipeline.finetune.ranks import Ranks, joined_ranks, whole_weights
-from tests.finetune.tiny_training import digest, loader, model, run, samples, step_gradients
+from tests.finetune.tiny_training import PLAN, digest, loader, model, order, run, samples, step_gradients
 
 PATIENCE_S = 150
 WAYS = {"copies": False, "shards": True}
+STEPS: dict[str, Any] = {
+    "large": {"batch": 32, "micro_tokens": 150, "recompute": 1},
+    "padded": {"batch": 32, "micro_tokens": 150, "layout": "padded"},
+    "uneven": {"seed": 84, "batch": 4, "micro_tokens": 25},  # a process has a text, and then nothing
+}
 
 
 def main(folder: Path) -> None:
@@ -38,12 +43,12 @@ def main(folder: Path) -> None:
 
 
 def one_step(folder: Path, ranks: Ranks, name: str, shard: bool, stage: Any, lora_rank: int) -> None:
-    """Write the gradients of a step of 32, and of one of 3 in which a rank has one sample, of text, and then none."""
-    for batch, micro_batch in ((32, 8), (3, 1)):
+    """Write the gradients of each of the steps."""
+    for step, asked in STEPS.items():
         joined = model(folder / "bases", stage, dtype=torch.float64, lora_rank=lora_rank)
-        found = step_gradients(joined, samples(), micro_batch=micro_batch, batch=batch, ranks=ranks, shard=shard)
+        found = step_gradients(joined, samples(), ranks=ranks, shard=shard, **asked)
         if ranks.is_first:
-            torch.save(found, folder / f"{name}-{batch}.pt")
+            torch.save(found, folder / f"{name}-{step}.pt")
 
 
 def runs(folder: Path, ranks: Ranks, way: str, shard: bool) -> dict[str, Any]:
@@ -79,11 +84,11 @@ def interrupting(joined: Any, ranks: Ranks) -> Any:
     """Return what makes batches, and sends Ctrl-C to the second process alone with its first."""
     load = loader(joined, samples(held_out=5))
 
-    def interrupted(chosen: Sequence[int]) -> Batch:
+    def interrupted(pack: Pack) -> Batch:
         if ranks.rank == 1 and not signals:
             signals.append(signal.SIGINT)
             os.kill(os.getpid(), signal.SIGINT)
-        return load(chosen)
+        return load(pack)
 
     signals: list[int] = []
     return interrupted
@@ -93,13 +98,16 @@ def failing(joined: Any) -> Any:
     """Return what makes batches until the fourth step begins, in both processes."""
     prepared = samples(held_out=5)
     load, made = loader(joined, prepared), 0
+    steps = [order(prepared).step(number) for number in range(3)]
+    packs = [lay_out(prepared, step, PLAN.layout, most_tokens=PLAN.micro_tokens, ranks=2) for step in steps]
+    most = sum(map(len, packs)) // 2  # a process
 
-    def counted(chosen: Sequence[int]) -> Batch:
+    def counted(pack: Pack) -> Batch:
         nonlocal made
-        made += not prepared.held_out[list(chosen)].any()
-        if made > 3:  # each step has one micro-batch a process
+        made += not prepared.held_out[pack.samples].any()
+        if made > most:
             raise LookupError
-        return load(chosen)
+        return load(pack)
 
     return counted
 
@@ -109,11 +117,11 @@ def halved(folder: Path, ranks: Ranks) -> str:
     joined = model(folder / "bases", dtype=torch.float64)
 
     def hook(module: Any, arguments: Any, named: dict[str, Any]) -> None:
-        if ranks.rank == 1 and len(named["inputs_embeds"]) > 2:
+        if ranks.rank == 1 and torch.is_grad_enabled() and named["inputs_embeds"].shape[1] > 50:
             raise torch.OutOfMemoryError("none left")
 
     joined.model.model.language_model.register_forward_pre_hook(hook, with_kwargs=True)
-    run(joined, samples(), folder / "halved", ranks=ranks, dtype=torch.float64)
+    run(joined, samples(), folder / "halved", ranks=ranks, dtype=torch.float64, micro_tokens=100)
     return digest(joined)
 
 
