@@ -61,6 +61,8 @@ def _agrees(language: Any) -> bool:
         use(language, flex=False)
         wide = call().last_hidden_state[:, places]
         narrow = call(asked=(places.to(language.device), few)).last_hidden_state
+    except (TypeError, ValueError, RuntimeError, AttributeError):  # a part gives or wants something else
+        return False
     finally:
         language.layers, language.config._attn_implementation = layers, usual
         for module, mode in is_on.items():
