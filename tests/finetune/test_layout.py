@@ -14,7 +14,6 @@ pytest.importorskip("torch")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.nn.attention.flex_attention import BlockMask, create_mask
 
 from pipeline.finetune.attention import grow
 from pipeline.finetune.batches import collate
@@ -127,35 +126,6 @@ def dense(trees: Sequence[Tree], width: int, places: torch.Tensor | None = None)
         made[piece.queries, piece.keys] = mask
     assert [piece.queries.start for piece in pieces] == [0, *(piece.queries.stop for piece in pieces[:-1])]
     return made
-
-
-@settings(max_examples=25, deadline=None)
-@given(sets(), st.sampled_from(["shared", "packed"]), st.integers(20, 300), st.sampled_from([1, 128]))
-def test_flex_attention_is_told_the_same(
-    drawn: tuple[Prepared, list[int]], layout: Layout, most_tokens: int, multiple: int
-) -> None:
-    rows, samples = drawn
-    for pack in lay_out(rows, samples, layout, most_tokens=most_tokens)[:1]:
-        batch = collate(rows, pack, image_token_id=TOKEN, pad_id=0, multiple=multiple)
-        width, expected = batch.input_ids.shape[1], seen(batch)
-        for places in (None, batch.places) if pack.trees else ():
-            blocks = grow(batch.trees, width, CPU, flex=True, places=places).attention_mask
-            assert isinstance(blocks, BlockMask)
-            wanted = expected if places is None else expected[places.numpy()]
-            told = create_mask(blocks.mask_mod, None, None, len(wanted), width, device="cpu")[0, 0]
-            assert np.array_equal(told.numpy(), wanted)
-            queries, keys = blocks.BLOCK_SIZE
-            visited = blocks.to_dense()[0, 0].bool().repeat_interleave(queries, 0).repeat_interleave(keys, 1)
-            assert not (told & ~visited[: len(wanted), :width]).any()  # no block with a pair is skipped
-
-
-def test_blocks_of_several_trees_are_told_apart() -> None:
-    trees = (Tree((0, 1), 150, (40, 300)), Tree((2,), 0, (100,)), Tree((3, 4, 5), 200, (7, 7, 7)))
-    blocks = grow(trees, 1024, CPU, flex=True).attention_mask
-    assert isinstance(blocks, BlockMask)
-    told = create_mask(blocks.mask_mod, None, None, 1024, 1024, device="cpu")[0, 0].numpy()
-    assert np.array_equal(told, dense(trees, 1024))
-    assert blocks.to_dense().sum() < 8 * 9 / 2  # of 8 × 8 blocks, fewer than the samples before one another
 
 
 def test_samples_of_an_image_are_one_tree_up_to_what_is_learnt_or_differs() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from PIL import Image
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     CLIPConfig,
     CLIPImageProcessor,
@@ -15,8 +16,6 @@ from transformers import (
     CLIPTextConfig,
     CLIPVisionConfig,
     CLIPVisionModel,
-    LlamaConfig,
-    Qwen2Config,
     SiglipConfig,
     SiglipImageProcessor,
     SiglipModel,
@@ -60,9 +59,20 @@ def save_siglip(folder: Path, *, whole: bool = False, seed: int = 0) -> str:
     return str(folder)
 
 
-def save_language(folder: Path, kind: str = "llama", *, seed: int = 0, tie: bool = False, spare_rows: int = 0) -> str:
-    """Write a two-layer ``llama`` or ``qwen2`` with a tokenizer of that sort, and return the folder."""
-    tokenizer = tiny_tokenizers.llama_file() if kind == "llama" else tiny_tokenizers.byte_level(begins=False)
+def save_language(
+    folder: Path, kind: str = "llama", *, seed: int = 0, tie: bool = False, spare_rows: int = 0, **more: Any
+) -> str:
+    """Write a two-layer language model with a tokenizer of its sort, and return the folder.
+
+    Args:
+        folder: Where to.
+        kind: Name of its architecture, as ``AutoConfig`` knows it.
+        seed: Of the weights.
+        tie: Whether the head is the table of embeddings.
+        spare_rows: Of that table, beyond what the tokenizer has.
+        more: For the configuration.
+    """
+    tokenizer = tiny_tokenizers.byte_level(begins=False) if kind == "qwen2" else tiny_tokenizers.llama_file()
     tokenizer.save_pretrained(folder)
     sizes: dict[str, Any] = {
         "vocab_size": len(tokenizer) + spare_rows,
@@ -76,9 +86,10 @@ def save_language(folder: Path, kind: str = "llama", *, seed: int = 0, tie: bool
         "tie_word_embeddings": tie,
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
+        "head_dim": 16,
     }
     torch.manual_seed(seed)
-    config = {"llama": LlamaConfig, "qwen2": Qwen2Config}[kind](**sizes)
+    config = AutoConfig.for_model(kind, **(sizes | more))
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     return str(folder)
 

@@ -47,12 +47,13 @@ PLAN = Plan(
 )
 
 
-def bases(folder: Path) -> tuple[str, str]:
-    """Write both base models, once in a folder."""
-    if not (folder / "llama").exists():
+def bases(folder: Path, language: str = "llama", **more: Any) -> tuple[str, str]:
+    """Write both base models, once in a folder; ``more`` is for the configuration of the language model."""
+    if not (folder / "clip").exists():
         tiny.save_clip(folder / "clip")
-        tiny.save_language(folder / "llama")
-    return str(folder / "clip"), str(folder / "llama")
+    if not (folder / language).exists():
+        tiny.save_language(folder / language, language, **more)
+    return str(folder / "clip"), str(folder / language)
 
 
 def model(
@@ -63,13 +64,15 @@ def model(
     dropout: float = 0.0,
     lora_rank: int = 0,
     projector: Any = "mlp2x_gelu",
+    language: str = "llama",
+    **more: Any,
 ) -> Joined:
     """Join the base models in a folder; dropout is that of attention, which draws in both stages."""
-    joined = join(*bases(folder), projector, dtype=dtype)
+    joined = join(*bases(folder, language, **more), projector, dtype=dtype)
     if lora_rank:
         add_lora(joined, lora_rank, 2 * lora_rank, dropout)
     freeze(joined, stage)
-    for layer in joined.model.model.language_model.layers:
+    for layer in joined.model.model.language_model.layers if dropout else ():
         layer.self_attn.attention_dropout = dropout
     return joined
 
