@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from pipeline.finetune.forward import CHUNK
-from pipeline.finetune.model import Joined
+from pipeline.finetune.model import Joined, layers_of
 from pipeline.finetune.schedule import computing, set_precision
 
 PROBES = (64, 192)
@@ -106,15 +106,17 @@ def kept_a_token(joined: Joined, dtype: torch.dtype) -> float:
 
 def _kept(joined: Joined, dtype: torch.dtype, tokens: int) -> int:
     """Return bytes that one layer keeps: what two keep without what one does, so that nothing around them counts."""
-    language, layers = joined.model.model.language_model, joined.model.model.language_model.layers
+    language = joined.model.model.language_model
+    owner, name = layers_of(language)
+    layers = getattr(owner, name)
     layer = _in_training(layers[0], dtype)
     try:
         amounts = []
         for count in (1, 2):
-            language.layers = nn.ModuleList([layer] * count)
+            setattr(owner, name, nn.ModuleList([layer] * count))
             amounts.append(_kept_by(language, tokens, dtype))
     finally:
-        language.layers = layers
+        setattr(owner, name, layers)
     return amounts[1] - amounts[0]
 
 

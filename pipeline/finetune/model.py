@@ -265,6 +265,17 @@ def add_lora(joined: Joined, rank: int, alpha: float, dropout: float, *, seed: i
         inject_adapter_in_model(config, language)
 
 
+def layers_of(language: nn.Module) -> tuple[nn.Module, str]:
+    """Return what holds a language model's layers, and by which name: ``layers`` in most, ``h`` in GPT-2 and others."""
+    count: int = language.config.num_hidden_layers
+    return next(
+        (owner, name)
+        for owner in language.modules()
+        for name, child in owner.named_children()
+        if isinstance(child, nn.ModuleList) and len(child) == count
+    )
+
+
 def freeze(joined: Joined, stage: Stage) -> None:
     """Let learn what the stage trains, and nothing else; the model is in training mode but for its vision model.
 

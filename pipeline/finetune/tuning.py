@@ -12,7 +12,7 @@ from transformers.integrations.flex_attention import flex_attention_forward
 
 from pipeline.finetune.attention import TOLERATED, grow, tree_at_a_time, use
 from pipeline.finetune.layout import Tree
-from pipeline.finetune.model import Joined
+from pipeline.finetune.model import Joined, layers_of
 from pipeline.finetune.narrow import narrow_last_layer
 
 
@@ -28,8 +28,7 @@ def tune_layers(joined: Joined, *, recompute: int, compiled: bool) -> None:
     """
     language = joined.model.model.language_model
     joined.is_narrow = narrow_last_layer(language)
-    layers = getattr(language, "layers", ())
-    for place, layer in enumerate(layers):
+    for place, layer in enumerate(getattr(*layers_of(language))):
         if compiled:
             layer.forward = torch.compile(layer.forward)
         if place < recompute:
