@@ -17,7 +17,8 @@ from pipeline.llm.journal import Journal
 from pipeline.llm.pacing import Pacing
 from pipeline.llm.prices import load_prices
 from pipeline.llm.wire import Sender
-from pipeline.settings import KEY_VARIABLE, URL_VARIABLE, ServerSettings, read_options
+from pipeline.options import read_options
+from pipeline.settings import KEY_VARIABLE, URL_VARIABLE, ServerSettings
 
 
 def api_key(settings: ServerSettings) -> str:

@@ -30,6 +30,7 @@ from pipeline.llm.wire import Sender, Wire
 from pipeline.loop import Loop, Made
 from pipeline.making import Maker
 from pipeline.metrics import Metrics
+from pipeline.options import read_options
 from pipeline.planning import Source, read_source
 from pipeline.progress import Progress
 from pipeline.prompting.render import Prompt, build_prompt
@@ -37,7 +38,7 @@ from pipeline.quality.checker import Checker, file_digest
 from pipeline.records import Reject
 from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
-from pipeline.settings import GenerateSettings, read_options
+from pipeline.settings import GenerateSettings
 
 if TYPE_CHECKING:
     from pipeline.quality.survey import Survey

@@ -9,10 +9,11 @@ import msgspec
 
 from pipeline.annotations.coco import find_files, read_scenes
 from pipeline.errors import PipelineError
+from pipeline.options import read_counts, read_parts
 from pipeline.prompting.kinds import Kind, load_kinds, render_user, shipped
 from pipeline.records import Scene
 from pipeline.samples.plan import Plan, choose_scenes, drawn, plan_each, plan_totals
-from pipeline.settings import GenerateSettings, SourceSettings, check_source, read_counts, read_parts
+from pipeline.settings import GenerateSettings, SourceSettings, check_source
 
 SAYS_NOTHING = {"", "annotations", "captions", "instances"}
 """Names of files and folders that tell no data set from another."""

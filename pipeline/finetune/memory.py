@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -53,10 +54,11 @@ class Forecast:
     """Of the memory of a model as it is going to be trained."""
 
     def __init__(self, joined: Joined, dtype: torch.dtype) -> None:
-        """Try a layer.
+        """Take what a layer is tried of, once it is asked how many tokens there are.
 
         Args:
-            joined: With what learns and what is frozen already told apart; on the CPU, or without weights at all.
+            joined: With what learns and what is frozen already told apart; on the CPU, or, for
+                no tokens, without weights at all.
             dtype: Of the computation; weights will be in the precision that ``schedule.set_precision`` gives them.
         """
         self._size = dtype.itemsize
@@ -65,7 +67,11 @@ class Forecast:
         weights = list(joined.model.parameters())
         self._trained = sum(weight.numel() for weight in weights if weight.requires_grad)
         self._frozen = sum(weight.numel() for weight in weights if not weight.requires_grad)
-        self._a_token = kept_a_token(joined, dtype)
+        self._joined, self._dtype = joined, dtype
+
+    @cached_property
+    def _a_token(self) -> float:
+        return kept_a_token(self._joined, self._dtype)
 
     @property
     def layers(self) -> int:
@@ -84,8 +90,9 @@ class Forecast:
         size, kept, text = self._size, self._kept_size, self._text
         copies = self._trained * size if kept != size else 0  # for matrix products, made again with the layer
         layers = self.layers
-        a_layer = self._a_token * tokens
-        last = (predicting + NARROW * (tokens - predicting)) * self._a_token if recompute < layers else 0.0
+        a_token = self._a_token if tokens else 0.0
+        a_layer = a_token * tokens
+        last = (predicting + NARROW * (tokens - predicting)) * a_token if recompute < layers else 0.0
         states = a_layer * max(0, layers - 1 - recompute) + last
         inputs = recompute * tokens * text.hidden_size * size
         logits = 3 * kept * text.vocab_size * min(predicting, CHUNK)  # themselves, their exponentials, their gradient

@@ -27,7 +27,8 @@ from pipeline.finetune.recipes import CPU_TOKENS, RECIPES, Resolved
 from pipeline.finetune.rows import Rejected, Row, read_rows
 from pipeline.finetune.summary import lines, summarise
 from pipeline.finetune.templates import load_template
-from pipeline.settings import FinetuneSettings, read_weights
+from pipeline.options import read_weights
+from pipeline.settings import FinetuneSettings
 
 Say = Callable[[str], None]
 USED_OF_GPU = 0.92

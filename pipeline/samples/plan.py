@@ -16,10 +16,10 @@ import msgspec
 
 from pipeline.annotations.store import Picked
 from pipeline.errors import PipelineError
+from pipeline.options import MOST_SAMPLES
 from pipeline.prompting.context import can_describe
 from pipeline.prompting.kinds import Kind
 from pipeline.records import Scene
-from pipeline.settings import MOST_SAMPLES
 
 
 class Planned(msgspec.Struct, frozen=True):
