@@ -54,11 +54,11 @@ class Forecast:
     """Of the memory of a model as it is going to be trained."""
 
     def __init__(self, joined: Joined, dtype: torch.dtype) -> None:
-        """Take what a layer is tried of, once it is asked how many tokens there are.
+        """Try a layer.
 
         Args:
-            joined: With what learns and what is frozen already told apart; on the CPU, or, for
-                no tokens, without weights at all.
+            joined: With what learns and what is frozen already told apart; on the CPU, or without weights at all, of
+                which torch computes no bfloat16 beside float32: then ask for no tokens.
             dtype: Of the computation; weights will be in the precision that ``schedule.set_precision`` gives them.
         """
         self._size = dtype.itemsize
@@ -68,6 +68,8 @@ class Forecast:
         self._trained = sum(weight.numel() for weight in weights if weight.requires_grad)
         self._frozen = sum(weight.numel() for weight in weights if not weight.requires_grad)
         self._joined, self._dtype = joined, dtype
+        if joined.model.device.type != "meta":
+            _ = self._a_token  # now, before layers are tuned
 
     @cached_property
     def _a_token(self) -> float:
