@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("torch")
 
 from pipeline.cli import run_command
+from pipeline.finetune.tracking import read_metrics
 from tests.finetune import tiny_training
 
 SMALL = ["--batch", "8", "--held-out", "0.2"]
@@ -67,6 +68,15 @@ def test_a_dry_run_tells_what_would_be_learnt_and_leaves_nothing(
     assert not Path("run").exists()
 
 
+def test_kept_features_and_smaller_packs_lead_to_the_same_loss(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ways = {"plain": [], "kept": ["--cache-features", "cache", "--micro-tokens", "600", "--recompute", "1"]}
+    for name, more in ways.items():
+        assert finetune(data, *more, "--steps", "1", "--out", name) == 0
+    assert "12 to be made" in capsys.readouterr().err
+    plain, kept = ([line["loss"] for line in read_metrics(Path(name)) if "loss" in line] for name in ways)
+    assert kept == pytest.approx(plain, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -74,6 +84,7 @@ def test_a_dry_run_tells_what_would_be_learnt_and_leaves_nothing(
         (["--kinds", "haiku"], "haiku"),
         (["--projector-from", "nowhere"], "no projector in nowhere"),
         (["--trackers", "abacus"], "abacus"),
+        (["--compile"], "--compile: layers are compiled on a GPU alone"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(

@@ -15,6 +15,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pipeline.finetune.layout import lay_out, of_rank
+from pipeline.finetune.model import see
+from pipeline.finetune.pictures import decode
+from pipeline.finetune.pixels import Pixels
 from pipeline.finetune.ranks import Ranks, must_shard
 from pipeline.finetune.tracking import read_metrics
 from tests.conftest import REPO
@@ -31,6 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     (folder / "bases").mkdir()
     tiny_training.bases(folder / "bases")
+    tiny_training.with_pictures(samples(12), folder / "pictures")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     processes = subprocess.Popen(
         [*command, "-m", "tests.finetune.two_ranks", str(folder)],
@@ -124,6 +128,17 @@ def test_a_process_that_runs_out_of_memory_halves_the_packs_of_all(
         [line["loss"] for line in read_metrics(tmp_path / "alone") if "loss" in line], abs=1e-6
     )
     assert trained.steps == 8
+
+
+def test_two_processes_look_at_each_image_once_between_them_and_both_read_all(
+    folder: Path, told: dict[str, Any]
+) -> None:
+    assert told["looked at"] == [[2, 2], [2, 2]]
+    prepared = tiny_training.with_pictures(samples(12), folder / "pictures")
+    joined = model(folder / "bases")
+    to_pixels = Pixels(joined.processor.image_processor)
+    pixels = torch.stack([to_pixels(decode(picture)) for picture in prepared.pictures])
+    torch.testing.assert_close(torch.load(folder / "features.pt"), see(joined.model, pixels))
 
 
 def test_weights_are_not_shared_without_need() -> None:

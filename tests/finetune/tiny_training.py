@@ -19,6 +19,7 @@ from pipeline.finetune.loop import Plan, Trained, train
 from pipeline.finetune.model import Joined, Stage, add_lora, freeze, join, parameter_groups
 from pipeline.finetune.order import Order
 from pipeline.finetune.passes import Passes
+from pipeline.finetune.pictures import Picture
 from pipeline.finetune.preparation import Prepared
 from pipeline.finetune.ranks import Ranks, average_gradients, spread, whole
 from pipeline.finetune.schedule import set_precision
@@ -115,6 +116,16 @@ def samples(
         left_out=0,
         kinds={},
     )
+
+
+def with_pictures(prepared: Prepared, folder: Path) -> Prepared:
+    """Give samples pictures that are files in a folder."""
+    folder.mkdir(exist_ok=True)
+    pictures = [Picture(str(folder / f"{number}.png")) for number in range(int(prepared.picture.max()) + 1)]
+    for number, picture in enumerate(pictures):
+        if not Path(picture.path).exists():
+            tiny.picture(number).save(picture.path)
+    return replace(prepared, pictures=pictures)
 
 
 def order(prepared: Prepared, batch: int = 8, seed: int = 0) -> Order:

@@ -13,10 +13,22 @@ from typing import Any
 import torch
 
 from pipeline.finetune.batches import Batch
+from pipeline.finetune.features import fill
 from pipeline.finetune.layout import Pack, lay_out
 from pipeline.finetune.loop import Interrupted
+from pipeline.finetune.pixels import Pixels
 from pipeline.finetune.ranks import Ranks, joined_ranks, whole_weights
-from tests.finetune.tiny_training import PLAN, digest, loader, model, order, run, samples, step_gradients
+from tests.finetune.tiny_training import (
+    PLAN,
+    digest,
+    loader,
+    model,
+    order,
+    run,
+    samples,
+    step_gradients,
+    with_pictures,
+)
 
 PATIENCE_S = 150
 WAYS = {"copies": False, "shards": True}
@@ -38,6 +50,7 @@ def main(folder: Path) -> None:
                 for lora_rank in (0, 2) if stage == "instruct" else (0,):
                     one_step(folder, ranks, f"{way}-{stage}-{lora_rank}", shard, stage, lora_rank)
             told[way] = runs(folder, ranks, way, shard)
+        told["looked at"] = looked_at(folder, ranks)
         if ranks.is_first:
             (folder / "told.json").write_text(json.dumps(told))
 
@@ -77,6 +90,22 @@ def runs(folder: Path, ranks: Ranks, way: str, shard: bool) -> dict[str, Any]:
     told["again"] = digest(again)
     if not shard:
         told["halved"] = halved(folder, ranks)
+    return told
+
+
+def looked_at(folder: Path, ranks: Ranks) -> list[list[int]]:
+    """Have both fill a cache of features together; return how many images each looked at, then and again."""
+    joined = model(folder / "bases")
+    prepared = with_pictures(samples(12), folder / "pictures")
+    seen: list[int] = []
+    joined.model.model.vision_tower.embeddings.register_forward_hook(lambda *of: seen.append(len(of[2])))
+    to_pixels = Pixels(joined.processor.image_processor)
+    told = []
+    for _ in range(2):
+        features = fill(joined, prepared, to_pixels, folder / "cache", ranks, torch.float32, "", print)
+        told.append(ranks.gather(sum(seen)))
+    if ranks.is_first:
+        torch.save(features.read(range(len(prepared.pictures))), folder / "features.pt")
     return told
 
 
