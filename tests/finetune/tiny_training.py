@@ -138,7 +138,7 @@ def loader(joined: Joined, prepared: Prepared) -> Callable[[Pack], Batch]:
     def load(pack: Pack) -> Batch:
         made = collate(prepared, pack, image_token_id=joined.image_token_id, pad_id=0)
         pictures = [picture for picture in dict.fromkeys(prepared.picture[pack.samples].tolist()) if picture >= 0]
-        return replace(made, pixel_values=torch.stack([_pixels(one) for one in pictures])) if pictures else made
+        return replace(made, pixel_values=torch.stack([pixels(one) for one in pictures])) if pictures else made
 
     return load
 
@@ -157,7 +157,7 @@ def labels(batch: Batch) -> Tensor:
     return made
 
 
-def _pixels(number: int) -> Tensor:
+def pixels(number: int) -> Tensor:
     side = tiny.IMAGE_SIZE
     return torch.randn(3, side, side, generator=torch.Generator().manual_seed(number))
 
