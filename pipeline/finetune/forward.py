@@ -82,7 +82,7 @@ def predicting_states(joined: Joined, batch: Batch, nothing: Tensor | None = Non
     )
     if nothing is not None:
         embeddings = embeddings + nothing
-    if torch.is_autocast_enabled(device.type):
+    if device.type != "meta" and torch.is_autocast_enabled(device.type):  # which knows no meta device
         embeddings = embeddings.to(torch.get_autocast_dtype(device.type))
     places = batch.places.to(device, non_blocking=True)
     is_narrow = joined.is_narrow and batch.attention_mask is None and len(places) > 0

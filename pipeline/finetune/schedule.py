@@ -78,4 +78,5 @@ def set_precision(weights: Iterable[nn.Parameter], dtype: torch.dtype) -> None:
 
 def computing(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[Any]:
     """Return a context in which matrix products are computed in ``dtype``, whatever weights are kept in."""
-    return torch.autocast(device.type, dtype) if dtype == torch.bfloat16 else nullcontext()
+    # Its cache would hold the cast copies of all weights until the pass ends, also of layers that compute again.
+    return torch.autocast(device.type, dtype, cache_enabled=False) if dtype == torch.bfloat16 else nullcontext()
