@@ -25,6 +25,7 @@ from rig import (
 )
 
 LATENCY_S, IN_FLIGHT = 0.2, 256
+CHECKED = "generate, checked"
 
 
 def speed(folder: Path, samples: int, repeats: int) -> None:
@@ -35,12 +36,15 @@ def speed(folder: Path, samples: int, repeats: int) -> None:
     rows, rates = [], {}
     with model() as server:
         for latency_s in (LATENCY_S, 0.0):
-            for name in ("generate", "aiohttp", "openai"):
+            for name in ("generate", CHECKED, "aiohttp", "openai"):
+                if name == CHECKED and not latency_s:  # processor time would be all that is measured
+                    continue
                 tries = []
                 for index in range(repeats):
                     out = folder / f"{name}-{latency_s}-{index}"
-                    if name == "generate":
-                        command = generate(server, annotations, out, "--seed", str(index))
+                    if name in ("generate", CHECKED):
+                        checked = name == CHECKED
+                        command = generate(server, annotations, out, "--seed", str(index), checked=checked)
                     else:
                         command = yardstick(server, messages, out, client=name)
                     tries.append(_try(server, command, latency_s))

@@ -112,12 +112,14 @@ def is_running(process: subprocess.Popen[str]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
 
 
-def generate(model: Model, annotations: Path, out: Path, *flags: str, concurrency: int = 256) -> list[str]:
-    """Return the command line of a run that does not hold samples against their scenes: that is another room's time."""
+def generate(
+    model: Model, annotations: Path, out: Path, *flags: str, concurrency: int = 256, checked: bool = False
+) -> list[str]:
+    """Return the command line of a run; only if ``checked``, it holds samples against their scenes, as is usual."""
     return [
         sys.executable, "-m", "pipeline", "generate", "--annotations", str(annotations), "--out", str(out),
         "--model", "model", "--base-url", model.base_url, "--concurrency", str(concurrency),
-        "--on-contradiction", "off", *flags,
+        "--on-contradiction", "repair" if checked else "off", *flags,
     ]  # fmt: skip
 
 

@@ -62,7 +62,9 @@ def main() -> None:
     try:
         _open_streams()
         # Looking for garbage so often as usual takes a sixth of the time to load all this, and most of it stays.
-        gc.set_threshold(50_000, 10, 10)
+        gc.set_threshold(200_000, 10, 10)
+        # Pydantic would look through all that is installed for plugins that change how records are validated.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         from pipeline.cli import run_command  # here, because Ctrl-C may come while it loads
 
         code = run_command(sys.argv[1:])

@@ -19,6 +19,7 @@ from pipeline.llm.client import Client
 from pipeline.llm.journal import Journal, Reply
 from pipeline.llm.money import NO_HOLD
 from pipeline.making import Maker
+from pipeline.records import Sample
 from pipeline.samples.plan import Planned
 
 ROUNDS_WITHOUT_ALL = 3  # batches that expire are submitted again so often; then the rest is asked online
@@ -99,12 +100,16 @@ class _Missing:
     def _next(self, planned: Planned) -> Question | None:
         taking = self._maker.steps(planned)
         try:
-            question = next(taking)
-            while kept := self._client.find(question):
-                question = taking.send(kept)
+            wanted = next(taking)
+            while True:
+                if isinstance(wanted, Sample):
+                    wanted = taking.send(self._maker.check(wanted))
+                elif kept := self._client.find(wanted):
+                    wanted = taking.send(kept)
+                else:
+                    return wanted
         except StopIteration:
             return None
-        return question
 
     def _afford(self, body: Body) -> bool:
         if body.key in self._holds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import os
@@ -10,7 +11,6 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,9 +41,11 @@ from pipeline.samples.run import RunFolder
 from pipeline.settings import GenerateSettings
 
 if TYPE_CHECKING:
+    from pipeline.crew import Crew
     from pipeline.quality.survey import Survey
     from pipeline.samples.shards import Shards
 
+MANY = 1000  # samples for whose checks other processes are worth starting
 OFFLINE = "offline writer (rules, not a language model)"
 
 # What changes how a run goes and not what it makes.
@@ -149,7 +151,7 @@ def _forecast(run: Run) -> str:
     dialect = Dialect(schema=settings.reply_format == "auto")
 
     def request(planned: Planned) -> tuple[bytes, bytes]:
-        body = bodies.build(next(run.maker.steps(planned)), dialect)
+        body = bodies.build(run.maker.first_question(planned), dialect)
         return body.key, body.content
 
     url = base_url(settings) if settings.model else "http://127.0.0.1"
@@ -163,7 +165,7 @@ def _forecast(run: Run) -> str:
     return describe_forecast(told)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _server(settings: GenerateSettings) -> Iterator[str | None]:
     """Give the address to ask: the person's, or that of the offline writer, started for this run."""
     if settings.model:
@@ -201,14 +203,26 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
             say=progress.say,
             known_as=None if settings.model else "offline",
         )
-        workers = 2 * settings.concurrency  # more than may be in flight: one that waits for its next try sends nothing
-        loop = Loop(client, run.maker, lambda: _open_shards(run), progress, workers=workers)
+        crew = _crew(run, progress.say)
+        loop = Loop(
+            client,
+            run.maker,
+            lambda: _open_shards(run),
+            progress,
+            workers=2 * settings.concurrency,  # more than may be in flight: who waits for the next try sends nothing
+            check=crew.check if crew else None,
+        )
         metrics = Metrics(folder.metrics, client, loop.made)
         # What is there now stays to the end: without this the collector walks all scenes over and over, a third of the
         # processor time of a large run.
         gc.freeze()
+        gc.set_threshold(50_000, 10, 10)  # what is garbage from now on is found before finding it holds up requests
         try:
-            async with client, in_background(journal.keep_forcing(), metrics.keep_writing()):
+            async with (
+                client,
+                crew or contextlib.nullcontext(),
+                in_background(journal.keep_forcing(), metrics.keep_writing()),
+            ):
                 with stopping_on_interrupt(loop.stop, progress.say):
                     await _batches_first(run, journal, client, server, progress.say)
                     await loop.run(run.source.plan, settings.count_good)
@@ -254,6 +268,15 @@ async def _batches_first(
         poll_s=settings.batch_poll,
         say=say,
     )
+
+
+def _crew(run: Run, say: Callable[[str], None]) -> Crew | None:
+    """Return who checks samples beside the requests; a small run is done before other processes have begun."""
+    if run.maker.checker is None or len(run.source.plan) < MANY:
+        return None
+    from pipeline.crew import Crew
+
+    return Crew(run.maker, run.source.categories, run.settings.synonyms, run.settings.phrases, say)
 
 
 def _embeds(run: Run) -> bool:

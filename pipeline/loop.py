@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.errors import PipelineError
 from pipeline.llm.client import Client
-from pipeline.making import Maker
+from pipeline.making import Checked, Maker
 from pipeline.progress import Progress
 from pipeline.records import Reject, Sample
 from pipeline.samples.plan import Planned
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.samples.shards import Shards
 
 AT_ONCE = 16  # samples begun between two looks at the network
-LOAD_AFTER_S = 0.02  # until the first requests are on their way
+LOAD_AFTER_S = 0.12  # until as many requests as allowed are on their way, and before the first answers
 HAND_OVER_EVERY_S = 0.1
 MOST_SETTLED = 2000  # samples that wait for the shards
 
@@ -59,6 +59,7 @@ class Loop:
         progress: Progress,
         *,
         workers: int,
+        check: Callable[[Sample], Awaitable[Checked]] | None = None,
     ) -> None:
         """Prepare to work.
 
@@ -70,6 +71,7 @@ class Loop:
             progress: Shows the counts.
             workers: Samples in the making at once. More than may be in flight: a worker that waits for its next try
                 leaves its place to another.
+            check: Holds a sample against its scene; if not given, the maker does.
         """
         self.made = Made()
         self._client = client
@@ -81,6 +83,7 @@ class Loop:
         self._ended = asyncio.Event()
         self._progress = progress
         self._workers = workers
+        self._check = check
         self._busy = 0
         self._stopped: PipelineError | None = None
 
@@ -107,7 +110,8 @@ class Loop:
 
     async def _keep_shards(self) -> None:
         """Hand to the shards what is settled, in a thread: what they load and write would hold up all requests."""
-        await asyncio.sleep(LOAD_AFTER_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), LOAD_AFTER_S)
         self._shards = await asyncio.to_thread(self._open_shards)
         while self._settled or not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
@@ -133,7 +137,7 @@ class Loop:
             self._busy += 1
             sent = self._client.tally.sent
             try:
-                self._settle(index, await self._maker.make(self._client, planned))
+                self._settle(index, await self._maker.make(self._client, planned, self._check))
             except PipelineError as error:
                 self.stop(error)
             finally:

@@ -6,7 +6,7 @@ journal alone, the server, or a batch of tomorrow can.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Literal
 
 import msgspec
@@ -19,10 +19,18 @@ from pipeline.prompting.kinds import render_user
 from pipeline.prompting.render import Prompt
 from pipeline.prompting.replies import UnreadableReply, ask_again, read_reply
 from pipeline.quality.checker import Checker, contradictions
-from pipeline.records import Message, Reject, Sample, Turn
+from pipeline.records import Claim, Finding, Message, Reject, Sample, Turn
 from pipeline.samples.plan import Planned, draw_question, request_seed
 
-Steps = Generator[Question, Answered, Sample | Reject]
+
+class Checked(msgspec.Struct, frozen=True, array_like=True):
+    """What came of holding a sample against its scene."""
+
+    claims: list[Claim]
+    findings: list[Finding]
+
+
+Steps = Generator[Question | Sample, Answered | Checked, Sample | Reject]
 OnContradiction = Literal["repair", "flag", "reject"]
 """What becomes of a sample that its scene contradicts: asked for once more with the evidence and then rejected, kept
 with a finding, or rejected."""
@@ -45,28 +53,59 @@ class Maker(msgspec.Struct, frozen=True):
     """Holds samples against their scenes; ``None`` lets all pass."""
     on_contradiction: OnContradiction = "repair"
 
-    async def make(self, client: Client, planned: Planned) -> Sample | Reject:
+    async def make(
+        self, client: Client, planned: Planned, check: Callable[[Sample], Awaitable[Checked]] | None = None
+    ) -> Sample | Reject:
         """Ask for one sample until its reply can be read and holds, or as often as is allowed.
+
+        Args:
+            client: Asks.
+            planned: What to make.
+            check: Holds a sample against its scene; if not given, that is done here and now.
 
         Raises:
             RunStopped: The server answers nobody any more, or the budget is used up.
         """
         taking = self.steps(planned)
-        question = next(taking)
+        wanted = next(taking)
         try:
             while True:
+                if isinstance(wanted, Sample):
+                    wanted = taking.send(await check(wanted) if check else self.check(wanted))
+                    continue
                 try:
-                    answered = await client.ask(question)
+                    answered = await client.ask(wanted)
                 except Refused as error:
-                    question = taking.throw(error)
+                    wanted = taking.throw(error)
                 else:
-                    question = taking.send(answered)
+                    wanted = taking.send(answered)
         except StopIteration as done:
             made: Sample | Reject = done.value
             return made
 
+    def first_question(self, planned: Planned) -> Question:
+        """Return what is asked first for a sample."""
+        question = next(self.steps(planned))
+        assert isinstance(question, Question)
+        return question
+
+    def check(self, sample: Sample) -> Checked:
+        """Hold a sample against its scene."""
+        assert self.checker
+        language = self.language(sample.kind)
+        return Checked(
+            *self.checker.check(sample.turns, sample.scene, kind=sample.kind, context=sample.context, language=language)
+        )
+
+    def language(self, kind: str) -> str:
+        """Return the language that samples of a kind should be in."""
+        return self.prompts[kind].kind.file.language
+
     def steps(self, planned: Planned) -> Steps:
-        """Yield what to ask for a sample, take what was answered, and return what became of the sample."""
+        """Yield what to ask for a sample, and samples to check; take what was answered, and what was found.
+
+        Returns what became of the sample.
+        """
         prompt = self.prompts[planned.kind]
         context = describe(planned.scene, prompt.kind.context)
         scene = Message("user", render_user(prompt.kind, planned.scene, context))
@@ -78,6 +117,7 @@ class Maker(msgspec.Struct, frozen=True):
             drawn = request_seed(planned, self.seed, attempt)
             try:
                 answered = yield Question(planned.id, prompt, following, drawn)
+                assert isinstance(answered, Answered)
             except Refused as error:
                 reason, fault = error.reason, str(error)
                 break
@@ -96,7 +136,9 @@ class Maker(msgspec.Struct, frozen=True):
             sample = _sample(planned, prompt, context, turns, answered, drawn, spent)
             if self.checker is None:
                 return sample
-            sample = self._held_against_its_scene(sample, self.checker, prompt)
+            checked = yield sample
+            assert isinstance(checked, Checked)
+            sample = msgspec.structs.replace(sample, claims=checked.claims, findings=checked.findings)
             wrong = contradictions(sample.turns, sample.claims)
             if not wrong or self.on_contradiction == "flag":
                 return sample
@@ -112,14 +154,6 @@ class Maker(msgspec.Struct, frozen=True):
         return read_reply(
             content, file.shape, prompt.form, question=question, min_turns=file.min_turns, max_turns=file.max_turns
         )
-
-    @staticmethod
-    def _held_against_its_scene(sample: Sample, checker: Checker, prompt: Prompt) -> Sample:
-        language = prompt.kind.file.language
-        claims, findings = checker.check(
-            sample.turns, sample.scene, kind=sample.kind, context=sample.context, language=language
-        )
-        return msgspec.structs.replace(sample, claims=claims, findings=findings)
 
 
 def _sample(

@@ -20,7 +20,8 @@ ContextPart = Literal["captions", "boxes"]
 class Record(BaseModel):
     """Base of the hand-written and model-written records: frozen, and strict about unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built when first used: a command uses two or three of the dozens that are loaded with it.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def first_fault(error: ValidationError) -> str:

@@ -38,6 +38,16 @@ class Body(msgspec.Struct, frozen=True):
     """The bound on the reply's tokens that the content carries; ``None`` if it carries none."""
 
 
+class _Head(msgspec.Struct, frozen=True):
+    """What is the same for all bodies of a kind."""
+
+    fields: bytes
+    """All but seed and messages, as JSON without the closing brace."""
+    takes_seed: bool
+    most_tokens: int | None
+    """The bound among the fields."""
+
+
 class Bodies:
     """Builds the bodies of one run."""
 
@@ -50,17 +60,20 @@ class Bodies:
         """
         self._model = model
         self._options = dict(options)
-        self._heads: dict[tuple[str, Dialect], tuple[bytes, int | None]] = {}
+        self._heads: dict[tuple[str, Dialect], _Head] = {}
 
     def build(self, question: Question, dialect: Dialect) -> Body:
         """Return the body of a question as the server takes it."""
         known_by = (question.prompt.kind.name, dialect)
-        if known_by not in self._heads:
-            self._heads[known_by] = self._build_head(question.prompt, dialect)
-        head, most_tokens = self._heads[known_by]
-        seed = b"" if "seed" in {*dialect.without, *self._options} else b',"seed":%d' % question.seed
-        content = b'%b%b,"messages":%b}' % (head, seed, encode_messages(question.prompt, question.following))
-        return Body(hashlib.sha256(b"%d\0%b" % (question.seed, content)).digest(), content, most_tokens)
+        head = self._heads.get(known_by)
+        if head is None:
+            head = self._heads[known_by] = self._build_head(question.prompt, dialect)
+        seed = b',"seed":%d' % question.seed if head.takes_seed else b""
+        messages = encode_messages(question.prompt, question.following)
+        content = b"".join((head.fields, seed, b',"messages":', messages, b"}"))
+        digest = hashlib.sha256(b"%d\0" % question.seed)
+        digest.update(content)
+        return Body(digest.digest(), content, head.most_tokens)
 
     def sampling(self, prompt: Prompt, dialect: Dialect) -> dict[str, Any]:
         """Return the sampling fields of a kind's requests, without the seed."""
@@ -71,8 +84,7 @@ class Bodies:
             fields.setdefault("max_completion_tokens", bound)
         return {name: value for name, value in fields.items() if value is not None and name not in dialect.without}
 
-    def _build_head(self, prompt: Prompt, dialect: Dialect) -> tuple[bytes, int | None]:
-        """Return all fields but seed and messages, without the closing brace, and the bound among them."""
+    def _build_head(self, prompt: Prompt, dialect: Dialect) -> _Head:
         sampling = self.sampling(prompt, dialect)
         fields: dict[str, Any] = {"model": self._model} | sampling
         if dialect.schema and "response_format" not in self._options:
@@ -80,4 +92,5 @@ class Bodies:
             schema = {"name": name, "strict": True, "schema": reply_schema(prompt.kind.file.shape)}
             fields["response_format"] = {"type": "json_schema", "json_schema": schema}
         bound = sampling.get("max_completion_tokens", sampling.get("max_tokens"))
-        return msgspec.json.encode(fields)[:-1], bound if isinstance(bound, int) else None
+        takes_seed = "seed" not in {*dialect.without, *self._options}
+        return _Head(msgspec.json.encode(fields)[:-1], takes_seed, bound if isinstance(bound, int) else None)

@@ -28,6 +28,7 @@ GENTLE, BOLD = 1 / 16, 1 / 2  # steps up, as shares of the limit: where refusals
 FIRST_PATIENCE, LONGEST_PATIENCE = 3.0, 6.0  # round trips from a probe that failed to the next
 ANSWERS_A_PROBE = 64  # between probes that fail, where a round trip brings only a few answers
 FIRST_SENT = 8  # their latency stands for an idle server's
+UNHEARD_S = 0.2  # from the first requests to as many as allowed; refusals come within a round trip, answers after it
 
 
 class Phase(Enum):
@@ -44,9 +45,9 @@ class Capacity:
     """The limit, and the search for a better one."""
 
     def __init__(self, most: int) -> None:
-        """Start with a quarter of ``most``, which is never exceeded."""
+        """Start with an eighth of ``most``, which is never exceeded."""
         self._most = most
-        self.limit = min(most, max(FIRST_SENT, most // 4))
+        self.limit = min(most, max(FIRST_SENT, most // 8))
         """Requests that may be in flight."""
         self.why = "slow start"
         """What changed the limit last, for people."""
@@ -62,6 +63,8 @@ class Capacity:
         self._luck = 0.0  # share of refusals that a lower load did not lower
         self._refuses = False  # whether too much load was once found to be refused
         self._first_sent = 0
+        self._backed = self.limit  # of slow start's limit, what does not rest on nobody having been refused yet
+        self._unheard_s = 0.0  # for how long requests have waited while nothing had come back
         self._idle_s = 0.0  # latency of an idle server, roughly
         self._cut: Window | None = None  # the window that was cut; its late refusals deepen the cut
         self._uncut = self.limit
@@ -155,16 +158,33 @@ class Capacity:
 
     # ── slow start ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def is_unheard(self) -> bool:
+        """Tell whether the server has neither answered nor refused anything yet."""
+        return self._phase is Phase.START and not self.latency_s and self.limit < self._most
+
+    def wait_unheard(self, seconds: float) -> None:
+        """Take that all places have been in use for so long, and let a few more in.
+
+        A server refuses at once and answers late: with nothing but answers to go by, most places would stay empty for
+        as long as the first of them takes. Little by little, so that the first refusals stop the rest, and so that
+        requests do not come back, and leave again, all in one moment.
+        """
+        self._unheard_s += seconds
+        grown = self._backed + (self._most - self._backed) * self._unheard_s / UNHEARD_S
+        self.limit = min(self._most, max(self.limit, int(grown)))
+
     def _accelerate(self, now: float, in_flight: int) -> None:
         """Let every answer bring 3 more until latency doubts it: a blind doubling would cost a large run 2 %."""
         window = self._window
         self._idle_s = window.mean if window.count else self.latency_s
         if window.count >= FIRST_SENT // 2 and self.latency_s > 1.6 * self._idle_s:
-            self._settle(self.limit, now, "slow start ended: latency")
+            self._settle(self._backed, now, "slow start ended: latency")
             self._direction = Phase.DOWN
-        elif in_flight * 2 >= self.limit:
-            self.limit = min(self._most, self.limit + 3)
-            if self.limit == self._most:
+        elif in_flight * 2 >= self._backed:
+            self._backed = min(self._most, self._backed + 3)
+            self.limit = max(self.limit, self._backed)
+            if self._backed == self._most and window.settled >= FIRST_SENT - 1:  # the shortest come first
                 self._settle(self.limit, now, "as many as allowed")
                 self._direction = None
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pipeline.llm.capacity import Capacity
 from pipeline.llm.windows import Window
 
+LISTEN_S = 0.005  # between two looks whether a server that has said nothing yet still says nothing
 BURST_S = 1.0  # of a minute's account that may be used at once; a request larger than that is paid off afterwards
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0  # while everybody is refused or fails
 
@@ -198,6 +199,8 @@ class Pacing:
                 self._gone -= 1
                 continue
             if self.in_flight >= self.allowed:
+                if self._capacity.is_unheard and self._timer is None:
+                    self._timer = asyncio.get_running_loop().call_later(LISTEN_S, self._wake_unheard, now)
                 return
             wait_s = self._wait_s(now)
             if wait_s > 0:
@@ -210,6 +213,12 @@ class Pacing:
     def _wake(self) -> None:
         self._timer = None
         self._serve(self._clock())
+
+    def _wake_unheard(self, since: float) -> None:
+        now = self._clock()
+        if self._capacity.is_unheard:
+            self._capacity.wait_unheard(min(now - since, LISTEN_S))
+        self._wake()
 
     def _wait_s(self, now: float) -> float:
         wait_s = self._shut_until - now

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 
-from pipeline.records import ContextPart, Scene
+from pipeline.records import Box, ContextPart, Scene
 
 
 def describe(scene: Scene, parts: Collection[ContextPart]) -> str:
@@ -18,13 +19,16 @@ def describe(scene: Scene, parts: Collection[ContextPart]) -> str:
     if "captions" in parts and scene.captions:
         blocks.append("\n".join(scene.captions))
     if "boxes" in parts and scene.boxes:
-        blocks.append(
-            "\n".join(
-                f"{box.label}: [{round(box.x0, 3)}, {round(box.y0, 3)}, {round(box.x1, 3)}, {round(box.y1, 3)}]"
-                for box in scene.boxes
-            )
-        )
+        blocks.append(_box_lines(scene.boxes))
     return "\n\n".join(blocks)
+
+
+@lru_cache(maxsize=16)  # the samples of one scene come after each other
+def _box_lines(boxes: tuple[Box, ...]) -> str:
+    return "\n".join(
+        f"{box.label}: [{round(box.x0, 3)}, {round(box.y0, 3)}, {round(box.x1, 3)}, {round(box.y1, 3)}]"
+        for box in boxes
+    )
 
 
 def can_describe(scene: Scene, parts: Collection[ContextPart]) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import os
 import signal
 import sqlite3
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError, RunStopped
-from pipeline.llm.journal import VERSION, Journal, Reply
+from pipeline.llm.journal import CHECKPOINT_EVERY, PAGE_BYTES, VERSION, Journal, Reply
 
 REPLY = Reply("A dog.", None, "stop", "m", 10, 4, 3)
 
@@ -50,6 +52,29 @@ def test_a_reply_survives_sigkill_the_moment_it_is_kept(tmp_path: Path) -> None:
     assert journal.count() in (last + 1, last + 2)
     assert all(journal.find(b"%d" % n) for n in range(last + 1))
     journal.close()
+
+
+def test_the_log_of_a_long_run_is_moved_into_the_file_as_it_grows(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite")
+    log = tmp_path / "j.sqlite-wal"
+    sizes = []
+
+    async def keep_many() -> None:
+        forcing = asyncio.create_task(journal.keep_forcing())
+        for n in range(10_000):
+            journal.keep(hashlib.sha256(b"%d" % n).digest(), f"{n}/conversation/0", REPLY)
+            if n % 200 == 0:
+                sizes.append(log.stat().st_size)
+                await asyncio.sleep(0.06)  # as answers come, some hundreds at a time
+        forcing.cancel()
+        await asyncio.wait([forcing])
+
+    asyncio.run(keep_many())
+    largest = 5 * CHECKPOINT_EVERY * PAGE_BYTES
+    assert CHECKPOINT_EVERY * PAGE_BYTES < max(sizes) < largest  # all 10,000 would take more, two pages each
+    assert journal.count() == 10_000
+    journal.close()
+    assert not log.exists()
 
 
 def test_a_journal_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:

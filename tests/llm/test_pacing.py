@@ -145,9 +145,9 @@ def test_a_server_that_refuses_everybody_is_left_in_peace_and_found_again() -> N
 
         return change
 
-    run = simulate(tested, 4000, at={4: refuse(1), 5: refuse(1), 14: refuse(0)})
+    run = simulate(tested, 6000, at={4: refuse(1), 5: refuse(1), 14: refuse(0)})
     assert counts[2] - counts[1] <= 60
-    assert between(run, 24, 26) >= 0.9 * 64 / 0.2
+    assert between(run, 28, 30) >= 0.9 * 64 / 0.2
 
 
 def in_loop(work: Callable[[Pacing], Coroutine[Any, Any, None]], most: int, **settings: Any) -> None:
