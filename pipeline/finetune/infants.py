@@ -21,12 +21,13 @@ from transformers.utils import logging
 
 SIDE, PATCH = 24, 8  # pixels; an image is 9 patches
 WIDTH = 128  # of either model
-HEADS = 8  # of the language model: with few, looking for one thing is in the way of looking for another
-ROPE_THETA = 1e6
-"""With the usual 10,000, more of a head's numbers turn with the distance, and fewer are left to compare content."""
+HEADS, ROPE_THETA = 8, 1e6
+"""Of the language model. Things are looked up in the image by what they are, however far away: heads that can look for
+several at once, and more numbers of each that hardly turn with the distance than transformers' 10,000 leaves. With
+these and a tighter clip, the loss after 1,200 steps was 0.161 on images held out, and 0.173 with 4 heads and 10,000."""
 POSITION_SPREAD = 1.0
-"""Of the position embeddings. What a patch with a thing on it shows has a spread of 1.4, an empty one of 0.4; with a
-position of 0.5, numbers are learnt far sooner than places."""
+"""Of the position embeddings. What a patch shows has a spread of 1.4 where a thing lies, and 0.4 where none does. With
+0.5 instead, places are learnt later (35 % right after 1,200 steps, not 47 %); with 2, numbers are."""
 MEAN, STD = (0.87, 0.86, 0.85), 0.2
 """Of the pixels: a tablecloth is about 0, so what lies on it stands out."""
 VOCABULARY = 512
