@@ -21,6 +21,13 @@ from transformers.utils import logging
 
 SIDE, PATCH = 24, 8  # pixels; an image is 9 patches
 WIDTH = 128  # of either model
+HEADS, ROPE_THETA = 8, 1e6
+"""Of the language model. Things are looked up in the image by what they are, however far away: heads that can look for
+several at once, and more numbers of each that hardly turn with the distance than transformers' 10,000 leaves. With
+these and a tighter clip, the loss after 1,200 steps was 0.161 on images held out, and 0.173 with 4 heads and 10,000."""
+POSITION_SPREAD = 1.0
+"""Of the position embeddings. What a patch shows has a spread of 1.4 where a thing lies, and 0.4 where none does. With
+0.5 instead, places are learnt later (35 % right after 1,200 steps, not 47 %); with 2, numbers are."""
 MEAN, STD = (0.87, 0.86, 0.85), 0.2
 """Of the pixels: a tablecloth is about 0, so what lies on it stands out."""
 VOCABULARY = 512
@@ -62,7 +69,7 @@ def save_vision(folder: Path, seed: int) -> None:
         model = CLIPVisionModel(config)
         embeddings = model.embeddings
         nn.init.normal_(embeddings.patch_embedding.weight, std=0.1)
-        nn.init.normal_(embeddings.position_embedding.weight, std=0.5)
+        nn.init.normal_(embeddings.position_embedding.weight, std=POSITION_SPREAD)
     with _quietly():
         model.save_pretrained(folder)
     size = {"height": SIDE, "width": SIDE}
@@ -78,8 +85,9 @@ def save_language(folder: Path, texts: Iterable[str], seed: int) -> None:
         hidden_size=WIDTH,
         intermediate_size=2 * WIDTH,
         num_hidden_layers=2,
-        num_attention_heads=4,
+        num_attention_heads=HEADS,
         max_position_embeddings=512,
+        rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA},
         initializer_range=INITIAL,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

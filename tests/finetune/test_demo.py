@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,10 @@ pytest.importorskip("torch")
 
 import torch
 from PIL import Image
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, CLIPImageProcessor, CLIPVisionModel
 
+from pipeline.annotations.coco import read_scenes
+from pipeline.annotations.rendered import draw_scenes
 from pipeline.errors import PipelineError
 from pipeline.finetune.batches import load
 from pipeline.finetune.demo import demo
@@ -30,6 +35,8 @@ from pipeline.finetune.tracking import Tracker
 from pipeline.settings import FinetuneSettings
 
 STEPS = 4
+SEEDS = os.environ.get("SEEDS", "").split()
+"""Seeds of whole demonstrations, four minutes each: ``SEEDS="0 1 2" pytest tests/finetune/test_demo.py -k sees``."""
 
 
 def train_as_told(settings: FinetuneSettings) -> None:
@@ -112,6 +119,13 @@ def test_both_models_learn_from_the_same_texts_and_one_of_them_without_images(sh
     assert not any(row.picture for row in blind.values())
 
 
+def test_the_blind_model_is_trained_as_long_as_the_other(shown: tuple[Path, list[str]]) -> None:
+    folder, _ = shown
+    for name in ("seeing", "blind"):
+        lines = (folder / name / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        assert sum('"loss"' in line for line in lines) == STEPS
+
+
 def test_figures_are_kept_for_each_kind_of_question(shown: tuple[Path, list[str]]) -> None:
     folder, _ = shown
     figures = json.loads((folder / "sight.json").read_text(encoding="utf-8"))
@@ -132,6 +146,13 @@ def test_scenes_that_are_asked_about_were_not_trained_on(shown: tuple[Path, list
 def test_another_seed_in_the_same_folder_is_refused(shown: tuple[Path, list[str]]) -> None:
     with pytest.raises(PipelineError, match="another --seed"):
         demo(FinetuneSettings(demo=True, out=shown[0], seed=1), train_as_told, print)
+
+
+@pytest.mark.parametrize("below", [".", "demo"])
+def test_a_file_in_the_place_of_the_folder_is_told_in_one_line(tmp_path: Path, below: str) -> None:
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    with pytest.raises(PipelineError, match="cannot be written to"):
+        demo(FinetuneSettings(demo=True, out=tmp_path / "taken" / below), train_as_told, print)
 
 
 @pytest.mark.parametrize("flag", [{"data": ("x",)}, {"model": "x"}, {"lr": 1.0}])
@@ -158,3 +179,26 @@ def test_the_tokenizer_knows_every_text(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
     text = "Zwölf Äpfel, 两只猫, two apples\n"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+def test_what_a_patch_shows_and_where_it_is_are_about_equally_strong(tmp_path: Path) -> None:
+    draw_scenes(20, tmp_path / "scenes", 3, "table")
+    save_vision(tmp_path / "vision", 0)
+    embeddings = CLIPVisionModel.from_pretrained(tmp_path / "vision").embeddings
+    to_pixels = Pixels(CLIPImageProcessor.from_pretrained(tmp_path / "vision"))
+    things = []
+    for scene in read_scenes(None, tmp_path / "scenes/instances_scenes.json", tmp_path / "scenes/images").scenes:
+        with Image.open(str(scene.path)) as image:
+            shown = embeddings.patch_embedding(to_pixels(image.convert("RGB"))[None])[0].flatten(1).T  # (9, width)
+        cells = {3 * int(1.5 * (box.y0 + box.y1)) + int(1.5 * (box.x0 + box.x1)) for box in scene.boxes}
+        things.append(shown[sorted(cells)])
+    strength = torch.cat(things).pow(2).mean() / embeddings.position_embedding.weight[1:].pow(2).mean()
+    assert 0.5 < strength.sqrt() < 2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_it_sees(tmp_path: Path, seed: str) -> None:
+    words = ["finetune", "--demo", "--seed", seed, "--out", str(tmp_path / "demo")]
+    subprocess.run([sys.executable, "-m", "pipeline", *words], check=True)
+    figures = json.loads((tmp_path / "demo/sight.json").read_text(encoding="utf-8"))
+    assert {one["questions"]: one["margin"] >= 0.3 for one in figures} == {"counting": True, "what is where": True}
