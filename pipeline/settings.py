@@ -240,7 +240,7 @@ class FinetuneSettings(Record):
     """Form of the conversation; tokenizer: the chat template of the tokenizer itself. (default: the recipe's)"""
     placement: Annotated[Literal["first", "random"], _TRAIN] = "first"
     """Where the image stands in the first question; random: before or after it, as in LLaVA's paper."""
-    seed: Annotated[int, _TRAIN] = 0
+    seed: Annotated[int, _TRAIN] = Field(default=0, ge=0)
     """Seed of order, initial weights and placement."""
     dtype: Annotated[Literal["auto", "bfloat16", "float32", "float64"], _TRAIN] = "auto"
     """Of the computation; trained weights are kept in float32 beside bfloat16. (default: bfloat16 on a GPU)"""

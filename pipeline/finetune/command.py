@@ -28,9 +28,9 @@ from pipeline.finetune.pixels import Pixels
 from pipeline.finetune.ranks import Ranks, joined_ranks, whole_weights
 from pipeline.finetune.ready import Ready, Say, duration, make_ready, open_rows, tell_data
 from pipeline.finetune.recipes import lines, resolve, table
-from pipeline.finetune.sources import parse_source
+from pipeline.finetune.sources import find_files, parse_source
 from pipeline.finetune.summary import summarise
-from pipeline.finetune.tracking import Tracker, read_metrics
+from pipeline.finetune.tracking import Tracker, read_metrics, read_trackers
 from pipeline.settings import FinetuneSettings
 
 
@@ -44,6 +44,7 @@ def finetune(settings: FinetuneSettings, say: Say) -> None:
     """
     transformers_logging.set_verbosity_error()  # what matters of its warnings is checked and told in one line
     transformers_logging.disable_progress_bar()
+    read_trackers(settings.trackers)  # now, and not when all else is ready
     if settings.demo:
         demo(settings, partial(_finetune, say=say), say)
     else:
@@ -53,6 +54,8 @@ def finetune(settings: FinetuneSettings, say: Say) -> None:
 def _finetune(settings: FinetuneSettings, say: Say) -> None:
     if not settings.data:
         raise PipelineError("no data; pass --data DIR with a run folder or a file of samples, or --demo to see it work")
+    for text in settings.data:
+        find_files(parse_source(text).path)  # before base models are looked for, which may be far away
     with joined_ranks() as ranks:
         tell: Say = say if ranks.is_first else lambda line: None
         folder = settings.out or Path("outputs") / f"{parse_source(settings.data[0]).path.stem}-{settings.stage}"
@@ -118,8 +121,7 @@ def _train(settings: FinetuneSettings, ready: Ready, ranks: Ranks, folder: Path,
     if not ranks.is_first:
         return go(tracker=None)
     rate = measured_rate(ranks.device, plan.dtype) * ranks.count if ranks.device.type == "cuda" else None
-    trackers = [name.strip() for name in (settings.trackers or "").split(",") if name.strip()]
-    with Tracker(folder, plan.steps, trackers=trackers, flops_a_second=rate) as tracker:
+    with Tracker(folder, plan.steps, trackers=read_trackers(settings.trackers), flops_a_second=rate) as tracker:
         return go(tracker=tracker)
 
 

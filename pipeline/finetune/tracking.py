@@ -58,6 +58,30 @@ class Step:
     micro_tokens: int
 
 
+def read_trackers(text: str | None) -> list[str]:
+    """Return the names in what ``--trackers`` says.
+
+    Raises:
+        PipelineError: See :func:`check_trackers`.
+    """
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    check_trackers(names)
+    return names
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Refuse trackers that cannot be had.
+
+    Raises:
+        PipelineError: One is unknown or not installed.
+    """
+    for name in names:
+        if name not in _OPENERS:
+            raise PipelineError(f"--trackers: {name!r} is unknown; pass any of {', '.join(_OPENERS)}")
+        if importlib.util.find_spec(name) is None:
+            raise PipelineError(f"--trackers: {name} is not installed; pip install {name}")
+
+
 class Tracker:
     """Tells of steps; for the first process alone."""
 
@@ -82,11 +106,7 @@ class Tracker:
         Raises:
             PipelineError: A tracker is unknown or not installed.
         """
-        for name in trackers:
-            if name not in _OPENERS:
-                raise PipelineError(f"--trackers: {name!r} is unknown; pass any of {', '.join(_OPENERS)}")
-            if importlib.util.find_spec(name) is None:
-                raise PipelineError(f"--trackers: {name} is not installed; pip install {name}")
+        check_trackers(trackers)
         self._folder = folder
         self._steps = steps
         self._names = trackers
