@@ -130,11 +130,13 @@ def test_embeddings_make_the_scores_that_the_librarys_forward_makes(bases: dict[
     batch = joined.processor(
         images=[[tiny.picture(0)], [tiny.picture(1)]], text=texts, padding=True, return_tensors="pt"
     )
-    embeddings = embed(joined, batch["input_ids"], batch["pixel_values"])
+    embeddings = embed(joined, batch["input_ids"], image_features(joined.model, batch["pixel_values"]))
     ours = joined.model(inputs_embeds=embeddings, attention_mask=batch["attention_mask"]).logits
     assert torch.equal(ours, joined.model(**batch).logits)
-    swapped = embed(joined, batch["input_ids"], batch["pixel_values"].flip(0))
-    assert not torch.equal(swapped, embeddings)
+    swapped = image_features(joined.model, batch["pixel_values"].flip(0))
+    assert not torch.equal(embed(joined, batch["input_ids"], swapped), embeddings)
+    again = embed(joined, batch["input_ids"], swapped, torch.tensor([1, 0]))  # which picture is at which place
+    assert torch.equal(again, embeddings)
 
 
 def test_text_alone_never_touches_the_vision_model(bases: dict[str, str]) -> None:
@@ -151,7 +153,7 @@ def test_places_that_are_not_as_many_as_embeddings_are_an_error(bases: dict[str,
     joined = join(bases["clip"], bases["llama"], "linear")
     ids = torch.tensor([[joined.image_token_id] * places + [5]])
     with pytest.raises(RuntimeError):
-        embed(joined, ids, pixels(joined, 1))
+        embed(joined, ids, image_features(joined.model, pixels(joined, 1)))
 
 
 @pytest.mark.parametrize("language", ["llama", "qwen2"])

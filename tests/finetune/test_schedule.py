@@ -45,7 +45,7 @@ def test_each_group_keeps_its_own_highest_rate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stage", ["align", "instruct"])
 def test_what_learns_is_wide_and_what_is_frozen_narrow(tmp_path: Path, stage: Any) -> None:
     joined = tiny_training.model(tmp_path, stage)
-    set_precision(joined, torch.bfloat16)
+    set_precision(joined.model.parameters(), torch.bfloat16)
     kinds = {(weight.requires_grad, weight.dtype) for weight in joined.model.parameters()}
     assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
 
@@ -66,5 +66,5 @@ def test_steps_too_small_for_bfloat16_are_not_lost(tmp_path: Path) -> None:
 
 def test_without_narrow_computation_all_weights_are_as_wide_as_it(tmp_path: Path) -> None:
     joined = tiny_training.model(tmp_path)
-    set_precision(joined, torch.float64)
+    set_precision(joined.model.parameters(), torch.float64)
     assert {weight.dtype for weight in joined.model.parameters()} == {torch.float64}
