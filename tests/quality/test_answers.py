@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.quality.claims import find_claims
-from pipeline.quality.lexicon import Lexicon, load_lexicon
+from pipeline.quality.claims.finding import find_claims
+from pipeline.quality.reading.lexicon import Lexicon, load_lexicon
 from pipeline.records import Box, Scene, Turn
 
 CATEGORIES = dict.fromkeys(

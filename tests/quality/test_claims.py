@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.annotations.coco import read_scenes
 from pipeline.prompting.kinds import load_kinds
-from pipeline.quality.claims import find_claims
-from pipeline.quality.lexicon import Lexicon, load_lexicon
+from pipeline.quality.claims.finding import find_claims
+from pipeline.quality.reading.lexicon import Lexicon, load_lexicon
 from pipeline.records import Box, Claim, Scene, Turn
 
 CATEGORIES = {

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.quality.duplicates import Duplicates
+from pipeline.quality.texts.duplicates import Duplicates
 from pipeline.records import Finding, Turn
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "junk" / "duplicates.jsonl").read_text().splitlines()]
@@ -94,7 +94,7 @@ def test_text_in_other_scripts_is_compared_too() -> None:
 
 PROGRAM = """
 import random
-from pipeline.quality.duplicates import Duplicates
+from pipeline.quality.texts.duplicates import Duplicates
 from pipeline.records import Turn
 draw, duplicates = random.Random(1), Duplicates()
 base = [f"word{n}" for n in range(60)]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline.annotations.coco import read_scenes
-from pipeline.quality.claims import find_claims
-from pipeline.quality.lexicon import Lexicon, load_lexicon
+from pipeline.quality.claims.finding import find_claims
+from pipeline.quality.reading.lexicon import Lexicon, load_lexicon
 from pipeline.records import Scene, Turn
 
 PROSE = Path(__file__).parent / "prose"

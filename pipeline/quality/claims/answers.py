@@ -1,0 +1,150 @@
+"""An answer read together with its question: what "Two.", "On the left." and "A dog." are about."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.quality.claims.judging import Judge
+from pipeline.quality.claims.yes_no import judge_agreement
+from pipeline.quality.reading.lexicon import Lexicon
+from pipeline.quality.reading.mentions import Mention
+from pipeline.quality.reading.parsing import read_statement
+from pipeline.quality.reading.pronouns import NOUNLESS, Memory
+from pipeline.quality.reading.questions import Asked, remember
+from pipeline.quality.reading.sentences import Text, split_sentences
+from pipeline.quality.reading.statements import Located, Relation, Statement
+from pipeline.quality.reading.vocabulary import BE, SEES, THERE, word_set
+
+_LEADS = BE | THERE | SEES | word_set("it that i we you can could one just only mainly mostly , a the")
+"""Words before what an answer names in reply to "what is there?"."""
+_STARTS = word_set(
+    "in on at near by next beside to under above below behind between left right top bottom lower upper along towards "
+    "toward over down up high low just right"
+)
+"""Words with which an answer begins that is nothing but places."""
+_IT = word_set("it them its their")
+
+
+def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory: Memory) -> None:
+    """Add the claims of an answer to its judge's, those that it makes only together with its question included."""
+    judge.asked = [mention for statement in asked.statements for mention in statement.mentions]
+    statements = []
+    for order, (first, stop) in enumerate(split_sentences(text.low)):
+        statement = read_statement(text.low, first, stop, lexicon, memory)
+        statements.append(statement)
+        judge.mentions += statement.mentions
+        if asked.restricted:
+            statement.narrowed, statement.at = True, asked.at
+        if not order:
+            statement.guess |= asked.guess
+            statement.imagined = asked.imagined and not _is_told(text.low, first, stop)
+            statement.partial = bool(asked.statements) and asked.statements[-1].has_place
+            if asked.closed:
+                judge_agreement(asked, first, judge)
+            _complete(asked, statement)
+        remember(statement, memory)
+    judge.expect(statements)
+    for statement in statements:
+        judge.statement(statement)
+
+
+def _is_told(low: list[str], first: int, stop: int) -> bool:
+    """Tell whether a sentence says what there is, although its question asks what might be: "it is a room with ..."."""
+    return (
+        low[first] in ("it's", "this")
+        or low[first : first + 2] == ["it", "is"]
+        or not THERE.isdisjoint(low[first:stop])
+    )
+
+
+def _complete(asked: Asked, statement: Statement) -> None:
+    """Add to the first sentence of an answer what its question has said already."""
+    if asked.wanted and not statement.has_place:
+        _complete_wanted(asked.wanted, statement)
+    statement.size, statement.rivals = asked.size, asked.rivals
+    if asked.subject is None:
+        return
+    if asked.how_many:
+        _complete_count(asked, asked.subject, statement)
+    if asked.asks_where:
+        _complete_places((asked.subject,), statement, sole=True)
+    else:
+        _complete_places(tuple(asked.statements[-1].mentions), statement, sole=False)
+
+
+def _complete_wanted(wanted: list[Located | Relation], statement: Statement) -> None:
+    """Let what an answer names be where its question asks what is: "what is on the left?" "A dog." """
+    for index in _named(statement):
+        mention = statement.mentions[index]
+        for each in wanted:
+            if isinstance(each, Located):
+                place = msgspec.structs.replace(each.place, first=mention.first, last=mention.last)
+                statement.located.append(Located(place, (index,), each.sure))
+            else:
+                statement.relations.append(Relation(each.side, mention.first, mention.last, each.others, -1, (index,)))
+
+
+def _named(statement: Statement) -> list[int]:
+    """Return the mentions with which a sentence begins: "A dog and two cats, ..."."""
+    low, index = statement.low, statement.first
+    named: list[int] = []
+    for position, mention in enumerate(statement.mentions):
+        if mention.owner or mention.pronoun or not mention.real:
+            break
+        between = low[index : mention.first]
+        if any(word not in (("and", ",", "or") if named else _LEADS) for word in between):
+            break
+        named.append(position)
+        index = mention.last + 1
+    return named
+
+
+def _complete_count(asked: Asked, subject: Mention, statement: Statement) -> None:
+    """Let the first number of an answer be about all that its question asks for."""
+    for mention in statement.mentions:
+        if not mention.counted or mention.sense is None or subject.sense is None:
+            continue
+        is_other = mention.like >= 0 and not statement.mentions[mention.like].pronoun
+        if is_other or not mention.sense.may & subject.sense.may:
+            continue
+        if mention.sense.open and mention.sense.may >= subject.sense.may:
+            mention.sense = subject.sense  # "How many surfboards?" "Two boards."
+        mention.answers = True
+        mention.part &= asked.restricted or not mention.pronoun
+        mention.total = not (asked.restricted or mention.described or mention.part or mention.article == "the")
+        return
+
+
+def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sole: bool) -> None:
+    """Let the places of an answer that name nothing be about what its question asks for.
+
+    Args:
+        subjects: What the question is about; whatever of it fits makes the answer true.
+        statement: The answer's first sentence.
+        sole: Whether the question asks where that is, so that "the girl holds it on the left" tells it too.
+    """
+    first, position = statement.first, len(statement.mentions)
+    places = tuple(range(position, position + len(subjects)))
+    said: list[tuple[int, Located | Relation]] = [(located.place.first, located) for located in statement.located]
+    said += [(relation.first, relation) for relation in statement.relations]
+    if not said:
+        return
+    for start, each in said:
+        is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
+        is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[first:start])
+        if each.subjects and not (is_joined or is_told):
+            if sole and start == first and isinstance(each, Located):
+                each.subjects = (*places, *each.subjects)
+        elif (
+            sole or is_joined or _is_bare(statement.low, first, start)
+        ):  # "On the left, near a cup" has no other subject
+            each.subjects = places
+    for subject in subjects:
+        statement.mentions.append(
+            msgspec.structs.replace(subject, first=first, head=first, last=first, pronoun=True, low=None, high=None)
+        )
+
+
+def _is_bare(low: list[str], first: int, stop: int) -> bool:
+    """Tell whether no other thing is named before a place: "yes, over on the left", not "the platform on the left"."""
+    return all(word in NOUNLESS or word in _STARTS or word.endswith(("ing", "ed", "ly")) for word in low[first:stop])

@@ -1,0 +1,82 @@
+"""What the captions of a scene name, read once for all the samples of the scene."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from pipeline.quality.reading.lexicon import Lexicon, Sense
+from pipeline.quality.reading.mentions import Mention, find_form
+from pipeline.quality.reading.nouns import is_modifier, read_mention
+from pipeline.quality.reading.sentences import Text
+from pipeline.quality.reading.vocabulary import AMOUNTS, word_set
+
+_AMOUNTS = word_set("few several couple")
+_SCENES = 64  # kept: the kinds of a scene come one soon after another
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """One mention in a caption."""
+
+    caption: int
+    mention: Mention
+    sense: Sense
+    amount: str = ""
+    """The word of a vague amount, such as ``few``."""
+
+
+class Captions(msgspec.Struct, frozen=True, gc=False):
+    """All captions of one scene, read."""
+
+    said: tuple[Said, ...]
+    """All mentions of things."""
+    words: frozenset[str]
+    """Names and other words, each by itself: ``hot dog`` is no ``dog``."""
+    text: str
+    """These in a row, each after a blank."""
+
+
+@lru_cache(_SCENES)
+def read_captions(captions: tuple[str, ...], lexicon: Lexicon) -> Captions:
+    """Return what captions name."""
+    said: list[Said] = []
+    words: list[str] = []
+    for caption, text in enumerate(captions):
+        _read(caption, Text(text).low, lexicon, said, words)
+    return Captions(tuple(said), frozenset(words), " " + " ".join(words))
+
+
+def _read(caption: int, low: list[str], lexicon: Lexicon, said: list[Said], words: list[str]) -> None:
+    """Add the mentions of one caption, and its words."""
+    index = start = 0
+    while index < len(low):
+        word = low[index]
+        forms = lexicon.forms.get(word[:-2] if word[-2:] == "'s" else word)
+        form = find_form(low, index, len(low), forms) if forms else None
+        if form is not None and not form.rest and word in AMOUNTS and low[index + 1 : index + 2] == ["of"]:
+            form = None  # "a couple of birds" is no couple
+        if form is None:
+            words.append(word)
+            index += 1
+            continue
+        if form.sense is not None:
+            mention = read_mention(low, start, index, form, owner=False)
+            doubtful = not form.sense.sure and is_modifier(low, mention.last, len(low), form, lexicon)
+            if mention.article != "no" and not doubtful and not _is_doubled(low, mention, form.sense, lexicon):
+                said.append(Said(caption, mention, form.sense, _amount(low, mention)))
+        start = index + 1 + len(form.rest)
+        words += low[index:start] if form.sense is None else [" ".join(low[index:start])]
+        index = start
+
+
+def _is_doubled(low: list[str], mention: Mention, sense: Sense, lexicon: Lexicon) -> bool:
+    """Tell whether the next word is another name of the same thing: ``polar bear cub``."""
+    after = mention.last + 1
+    rows = lexicon.forms.get(low[after]) if after < len(low) else None
+    form = find_form(low, after, len(low), rows) if rows else None
+    return form is not None and form.sense is not None and bool(form.sense.may & sense.may)
+
+
+def _amount(low: list[str], mention: Mention) -> str:
+    return next((word for word in low[mention.first : mention.head] if word in _AMOUNTS), "") if mention.vague else ""

@@ -1,0 +1,216 @@
+"""What captions and boxes of a scene say about a word: how many there can be, and which boxes bear it out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+
+import msgspec
+
+from pipeline.quality.claims.captions import Captions, Said, read_captions
+from pipeline.quality.claims.positions import area, share_inside
+from pipeline.quality.reading.lexicon import Lexicon, Sense
+from pipeline.quality.reading.vocabulary import AMOUNTS
+from pipeline.records import Box, Scene
+
+_TINY = 0.002  # share of the image; people overlook smaller things, unless all of the name are so small
+_CUT_OFF = 0.03  # a thing at the border, this small and far smaller than another, may be taken for a part of one
+_COVERED = 0.85  # share of a box inside another from which it may be a part of that
+_FEW = 3  # fewer boxes than this do not go with "several" or "a herd" in a caption: some were not drawn
+_MOST_OF = {"few": 6, "several": 9, "couple": 4}
+"""How many people may see where they write so of few boxes; any number where they write of a group."""
+_THRONGS = frozenset(("crowd", "audience"))
+_UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
+
+
+class Range(msgspec.Struct, frozen=True, gc=False):
+    """How many there can be."""
+
+    low: int
+    high: int | None
+    """``None`` for no limit."""
+    boxes: tuple[int, ...]
+    """Those that bear the name."""
+    captions: tuple[int, ...] = ()
+    """Those that speak of it."""
+
+
+class Evidence:
+    """What is known of one scene, in terms of one lexicon. Captions are read only once they are needed."""
+
+    def __init__(self, scene: Scene, lexicon: Lexicon) -> None:
+        """Sort the boxes by label."""
+        self.boxes: tuple[Box, ...] = scene.boxes
+        self.captions = scene.captions
+        self._lexicon = lexicon
+        self._by_label: dict[str, list[int]] = {}
+        for index, box in enumerate(scene.boxes):
+            self._by_label.setdefault(box.label, []).append(index)
+        self._ranges: dict[str, Range] = {}
+        self._drawn: dict[str, Range] = {}
+        self._clear: dict[str, tuple[int, ...]] = {}
+        self._of: dict[str, tuple[int, ...]] = {}
+
+    @property
+    def person(self) -> Sense | None:
+        """What "nobody" denies: the word for a person, where the data set has one."""
+        forms = self._lexicon.forms.get("person") or self._lexicon.forms.get("people")
+        return next((form.sense for form in forms or () if not form.rest), None)
+
+    def boxes_of(self, sense: Sense) -> tuple[int, ...]:
+        """Return the places of all boxes that a word may mean, in the scene's order."""
+        known = self._of.get(sense.word)
+        if known is None:
+            if len(sense.may) == 1:
+                (label,) = sense.may
+                known = tuple(self._by_label.get(label, ()))
+            else:
+                known = tuple(sorted(index for label in sense.may for index in self._by_label.get(label, ())))
+            self._of[sense.word] = known
+        return known
+
+    def clear(self, sense: Sense) -> tuple[int, ...]:
+        """Return the boxes that nobody who counts would overlook."""
+        known = self._clear.get(sense.word)
+        if known is None:
+            known = self._clear[sense.word] = self._find_clear(sense)
+        return known
+
+    def _find_clear(self, sense: Sense) -> tuple[int, ...]:
+        indices = [index for index in self.boxes_of(sense) if self.boxes[index].label in sense.sure]
+        single = [index for index in indices if not self.boxes[index].crowd]
+        largest = max((area(self.boxes[index]) for index in single), default=0.0)
+        found = []
+        for index in single:
+            box = self.boxes[index]
+            size = area(box)
+            is_cut_off = size < min(_CUT_OFF, 0.3 * largest) and _at_border(box)
+            if size >= min(_TINY, 0.4 * largest) and not is_cut_off and not self._is_inside(index, single):
+                found.append(index)
+        return tuple(found)
+
+    def _is_inside(self, index: int, others: list[int]) -> bool:
+        """Tell whether a box is all but covered by a far larger one of the same name."""
+        inner = self.boxes[index]
+        for other in others:
+            outer = self.boxes[other]
+            if other != index and area(outer) >= 2 * area(inner) and share_inside(inner, outer) >= _COVERED:
+                return True
+        return False
+
+    def count(self, sense: Sense) -> Range:
+        """Return how many of a thing there can be, by the boxes and by any caption."""
+        known = self._ranges.get(sense.word)
+        if known is None:
+            known = self._ranges[sense.word] = self._count(sense)
+        return known
+
+    def drawn(self, sense: Sense) -> Range:
+        """Return how many of a thing there can be, by the boxes alone."""
+        known = self._drawn.get(sense.word)
+        if known is None:
+            known = self._drawn[sense.word] = self._find_drawn(sense)
+        return known
+
+    def _find_drawn(self, sense: Sense) -> Range:
+        boxes = self.boxes_of(sense)
+        low = len(self.clear(sense))
+        high: int | None = len(boxes)
+        crowd = any(self.boxes[index].crowd for index in boxes)
+        if sense.open or sense.several or crowd or len(boxes) >= _UNCOUNTED or not self.boxes:
+            high = None
+        elif sense.loose and boxes:
+            high = 2 * len(boxes) + 1
+        if len(sense.sure) > 1 and sense.open:  # whether a bicycle counts as a vehicle is a matter of opinion
+            labels = Counter(self.boxes[index].label for index in self.clear(sense))
+            low = max(labels.values(), default=0)
+        if sense.loose:
+            low = min(low, 1)
+        elif len(boxes) >= _UNCOUNTED:
+            low = min(low, max(_UNCOUNTED // 2, low // 2))
+        return Range(low, high, boxes)
+
+    def _count(self, sense: Sense) -> Range:
+        drawn = self.drawn(sense)
+        boxes, low, high = drawn.boxes, drawn.low, drawn.high
+        told, spoken = self._told(sense, len(boxes))
+        numbers = [value for value in told if value is not None]
+        crowd = any(self.boxes[index].crowd for index in boxes)
+        if len(boxes) >= _UNCOUNTED and not crowd and not sense.open and len(numbers) == len(told) > 0:
+            high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
+        for value in told:
+            if value is None:
+                high = None
+            else:
+                low = min(low, value)
+                high = None if high is None else max(high, value)
+        return Range(low, high, boxes, spoken)
+
+    def _told(self, sense: Sense, boxes: int) -> tuple[list[int | None], tuple[int, ...]]:
+        """Return the numbers that captions give, ``None`` for any number, and which captions speak of the thing."""
+        told: list[int | None] = []
+        spoken: list[int] = []
+        plural = False
+        singular = 0
+        totals: dict[int, int] = {}
+        for said in self.said:
+            other, mention = said.sense, said.mention
+            if not (other.may & sense.may):
+                continue
+            if not other.may <= sense.may and any(label in self._by_label for label in other.may - sense.may):
+                continue  # "fruit" is the apples that have boxes, and no word for bananas
+            is_again = bool(spoken) and spoken[-1] == said.caption
+            if not is_again:
+                spoken.append(said.caption)
+            if other.word in AMOUNTS:
+                plural = True
+                told.append(AMOUNTS[other.word][0])  # "a couple walks by"
+                continue
+            if other.several or mention.vague or (mention.many and mention.low is None and boxes < 2):
+                plural = True
+                if other.word in _THRONGS or boxes < _FEW:
+                    told.append(_MOST_OF.get(said.amount))
+                continue
+            plural |= bool(mention.many)
+            if mention.counted:
+                totals[said.caption] = totals.get(said.caption, 0) + (mention.low or 0)
+                if other.may <= sense.may and not is_again:  # "a crowd watches two children" counts no crowd
+                    told += [mention.low, None] if mention.high is None else [mention.low]
+            elif mention.many is False:
+                singular += other.word == sense.word or boxes <= _FEW
+                if mention.article in ("a", "another") or not is_again:  # "a dog looks up, and the dog barks" has one
+                    totals[said.caption] = totals.get(said.caption, 0) + 1
+        told += [
+            value
+            for value in totals.values()
+            if value > boxes or (value > 1 and boxes <= 3 * value and sense.sure and not plural)
+        ]
+        if singular >= 2 and not plural:
+            told.append(1)
+        return [value for value in told if value is None or value > 0], tuple(spoken)
+
+    def speaks_of(self, sense: Sense) -> bool:
+        """Tell whether two captions have this very word, or the only one."""
+        captions = {said.caption for said in self.said if said.sense.word == sense.word}
+        return len(captions) >= min(2, len(self.captions)) > 0
+
+    @cached_property
+    def _read(self) -> Captions:
+        return read_captions(self.captions, self._lexicon)
+
+    @property
+    def said(self) -> tuple[Said, ...]:
+        """All mentions of things in the captions."""
+        return self._read.said
+
+    def is_hinted(self, sense: Sense) -> bool:
+        """Tell whether a word of a caption makes the thing believable."""
+        for label in sense.may:
+            for hint in self._lexicon.hints.get(label, ()):
+                if hint in self._read.words or (len(hint) >= 4 and f" {hint}" in self._read.text):
+                    return True
+        return False
+
+
+def _at_border(box: Box) -> bool:
+    return box.x0 <= 0.01 or box.y0 <= 0.01 or box.x1 >= 0.99 or box.y1 >= 0.99

@@ -1,0 +1,281 @@
+"""A sentence that has been read, held against the evidence, claim by claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.quality.claims.absences import Scope, denials, judge_absence, judge_absence_at, scope
+from pipeline.quality.claims.attributes import judge_colours, said_colours
+from pipeline.quality.claims.comparisons import read_comparisons
+from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
+from pipeline.quality.claims.evidence import Evidence
+from pipeline.quality.claims.positions import area
+from pipeline.quality.claims.whereabouts import judge_place, judge_relation
+from pipeline.quality.reading.lexicon import Sense
+from pipeline.quality.reading.mentions import Mention
+from pipeline.quality.reading.places import Place
+from pipeline.quality.reading.sentences import Text
+from pipeline.quality.reading.statements import Statement
+from pipeline.quality.reading.vocabulary import NOT, SIGNS, word_set
+from pipeline.records import Claim, ClaimKind, Verdict
+
+_ALIKE = 4  # ratio of the areas of things that are about as large as each other
+
+
+_OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
+"""Verbs with which a question may speak of people whom nobody sees."""
+
+
+_ROLES = ("er", "or", "ist")
+
+
+class Judge:
+    """Makes the claims of one message."""
+
+    def __init__(self, evidence: Evidence, message: int, text: Text) -> None:
+        """Remember whose words they are.
+
+        Args:
+            evidence: Of the scene.
+            message: Place in the row's messages.
+            text: Of that message.
+        """
+        self.evidence = evidence
+        self.claims: list[Claim] = []
+        """What has been found."""
+        self.denied: set[str] = set()
+        """Labels of things that the message says are absent."""
+        self.mentions: list[Mention] = []
+        """All mentions of the message, as far as it has been read."""
+        self.asked: list[Mention] = []
+        """All mentions of its question."""
+        self._message = message
+        self.text = text
+        self._named: set[str] = set()
+
+    def add(
+        self, first: int, last: int, kind: ClaimKind, verdict: Verdict, boxes: Sequence[int] = (),
+        captions: Sequence[int] = (), detail: str = "",
+    ) -> None:  # fmt: skip
+        """Add a claim whose words are from ``first`` to ``last``; ``detail`` is kept if it is contradicted."""
+        start, end = self.text.start(first), self.text.end(last)
+        detail = detail if verdict == "contradicted" else ""
+        self.claims.append(Claim(self._message, start, end, kind, verdict, tuple(boxes), tuple(captions), detail))
+
+    def presumptions(self, statements: Sequence[Statement], denied: set[str]) -> None:
+        """Add what the sentences of a question take for granted.
+
+        Args:
+            statements: The sentences.
+            denied: Labels of things that its answer says are absent, and so puts right.
+        """
+        self.denied = denied
+        person = self.evidence.person
+        for statement in statements:
+            words = statement.low[statement.first : statement.stop]
+            if person is not None and not _OWNS.isdisjoint(words):  # the farmer who owns the sheep is at home
+                self.denied = denied | person.may
+            self._mentions(statement, denials(statement), presumed=True)
+
+    def expect(self, statements: Sequence[Statement]) -> None:
+        """Learn which things the message says are absent, before it is judged that it names them."""
+        for statement in statements:
+            for index in denials(statement):
+                sense = statement.mentions[index].sense
+                self.denied |= sense.may if sense is not None else set()
+
+    def statement(self, statement: Statement) -> None:
+        """Add all claims of a sentence."""
+        denied = denials(statement)
+        self._mentions(statement, denied, presumed=False)
+        for each in read_comparisons(statement, self.evidence):
+            if not statement.is_hedged(each.first):
+                self.add(each.first, each.last, "comparison", each.verdict, each.boxes, (), each.detail)
+        for word in statement.nobody:
+            self._nobody(statement, word)
+        for located in statement.located:
+            first = located.place.first
+            judged = None if statement.is_hedged(first) else judge_place(statement, located, denied, self.evidence)
+            if judged:
+                self.add(first, judged.last, "place", judged.verdict, judged.boxes, (), judged.detail)
+        for relation in statement.relations:
+            first = relation.first
+            judged = None if statement.is_hedged(first) else judge_relation(statement, relation, denied, self.evidence)
+            if judged:
+                self.add(first, judged.last, "relation", judged.verdict, judged.boxes, (), judged.detail)
+
+    def _mentions(self, statement: Statement, denied: set[int], *, presumed: bool) -> None:
+        placed: dict[int, list[Place]] = {}
+        for located in statement.located:
+            place = located.place
+            if located.sure and located.subjects and place.frame == "image" and not place.aside:
+                placed.setdefault(located.subjects[0], []).append(place)
+        for index, mention in enumerate(statement.mentions):
+            sense = mention.sense
+            if sense is None:
+                continue
+            if index in denied:
+                self._absence(statement, mention, sense)
+            elif mention.real:
+                if mention.counted:
+                    self._count(statement, mention, sense, placed.get(index, ()))
+                elif not mention.pronoun and not (mention.article == "the" and sense.word in self._named):
+                    self._presence(statement, mention, sense, presumed=presumed)
+                self._named.add(sense.word)
+                if not mention.pronoun:
+                    self._colours(statement, mention, sense)
+
+    def _is_doubted(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
+        """Tell whether a mention is a guess, or of what the message itself denies."""
+        guess = statement.imagined or statement.is_hedged(mention.head) or _is_negated(statement, mention)
+        return guess or bool(sense.may & self.denied)
+
+    def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
+        verdict, there = judge_presence(sense, self.evidence)
+        if verdict == "contradicted":
+            general = mention.many and not mention.article and not is_shown(statement, mention)
+            doubt = (
+                general
+                or _is_alternative(statement, mention)
+                or (mention.likeness and not sense.made)
+                or (presumed and not self._is_presumed(mention, sense))
+            )
+            if doubt or self._is_doubted(statement, mention, sense):
+                verdict = "not checkable"
+        elif self._is_one_too_many(mention, sense) and not (presumed or self._is_doubted(statement, mention, sense)):
+            there = self.evidence.count(sense)
+            detail = f"the boxes show {told(len(there.boxes), sense)}"
+            self.add(mention.first, mention.last, "count", "contradicted", there.boxes, there.captions, detail)
+            return
+        detail = f"neither the boxes nor the captions show {one_of(sense)}"
+        self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
+
+    def _is_presumed(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether a question takes it for granted that a thing is seen: "the man", but not "the owner"."""
+        person = self.evidence.person
+        is_role = person is not None and sense.may == person.may and sense.word.endswith(_ROLES)
+        return mention.article == "the" and not is_role
+
+    def _is_one_too_many(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether "a second dog", or "another dog" after a dog, is more than there are."""
+        least = 2 if mention.article == "another" and sense.word in self._named else mention.least
+        if least == 1 or mention.article not in ("a", "another"):
+            return False
+        high = self.evidence.count(sense).high
+        return high is not None and 0 < high < least
+
+    def _count(self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place]) -> None:
+        low, high = mention.low or 0, mention.high
+        is_some = mention.part and mention.article != "the"
+        if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
+            return
+        exact = is_exact(statement, mention, bool(places)) or self._is_whole(statement, mention, sense)
+        exact &= mention.exact or mention.total or not statement.partial
+        there = self.evidence.drawn(sense)
+        verdict = judge_number(low, high, exact and not places, there)
+        if verdict != "supported":  # what captions say can only make more numbers possible
+            there = self.evidence.count(sense)
+            verdict = judge_number(low, high, exact and not places, there)
+        detail = f"the boxes show {told(len(there.boxes), sense)}"
+        if there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted":
+            verdict = "not checkable"
+        elif verdict != "contradicted" and len(places) == 1 and low >= 2 and not (mention.vague or mention.part):
+            near = with_place(there, places[0], self.evidence, sense)
+            if near.boxes:
+                there = near
+                verdict = judge_number(low, high, exact, there)
+                detail = f"the boxes show {told(len(there.boxes), sense)} there"
+        if verdict == "contradicted" and self._is_doubted(statement, mention, sense):
+            verdict = "not checkable"
+        self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
+
+    def _is_whole(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
+        """Tell whether a sentence that begins with a number of alike things surely means all of them.
+
+        "Two bears play in the water" leaves it open whether there is a third, but hardly if three of a size are seen.
+        """
+        if mention.first != statement.first or mention.described or mention.vague or mention.part or mention.pronoun:
+            return False
+        if mention.article in ("the", "another") or (mention.low or 0) < 2 or self._has_others(mention, sense):
+            return False
+        areas = sorted(area(self.evidence.boxes[index]) for index in self.evidence.clear(sense))
+        return len(areas) > 1 and areas[-1] <= _ALIKE * areas[0]
+
+    def _has_others(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether the message speaks of more such things than a mention."""
+        for other in self.mentions:
+            if other is mention or other.sense is None or other.like >= 0 or not other.sense.may & sense.may:
+                continue
+            if other.described or other.counted or other.article in ("a", "another") or other.sense.several:
+                return True
+        return False
+
+    def _colours(self, statement: Statement, mention: Mention, sense: Sense) -> None:
+        colours = said_colours(statement, mention)
+        if colours and not self._is_doubted(statement, mention, sense):
+            verdict, captions, detail = judge_colours(colours, sense, self.evidence)
+            self.add(mention.first, mention.last, "attribute", verdict, (), captions, detail)
+
+    def _absence(self, statement: Statement, mention: Mention, sense: Sense) -> None:
+        where = scope(statement, mention.last + 1, mention)
+        if mention.pronoun and where.whole and statement.narrowed:
+            where = Scope(whole=False, thing=statement.at, beside=True)
+        if statement.low[mention.first : mention.first + 2] == ["no", "other"]:
+            where = self._others(sense)
+        self._absent(statement, sense, mention.first, mention.last, where)
+
+    def _nobody(self, statement: Statement, word: int) -> None:
+        sense, where = self.evidence.person, scope(statement, word + 1, None)
+        if sense is not None and statement.low[word + 1 : word + 2] == ["else"]:
+            where = self._others(sense)
+        is_all = {"no", ","}.issuperset(statement.low[statement.first : word])  # the whole answer is "nobody"
+        if where.whole and statement.narrowed and is_all:
+            where = Scope(whole=False, thing=statement.at, beside=True)
+        if sense is not None:
+            self._absent(statement, sense, word, word, where)
+
+    def _others(self, sense: Sense) -> Scope:
+        """Return what "nobody else" and "no other dogs" deny: all, if there are more than have been spoken of."""
+        told = 0
+        for mention in (*self.asked, *self.mentions):
+            if mention.sense is not None and mention.sense.may & sense.may and mention.article != "no":
+                if mention.many and not mention.counted:
+                    return Scope(whole=False)
+                told += mention.low or 1
+        return Scope(whole=self.evidence.count(sense).low > max(told, 1))
+
+    def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
+        self.denied |= sense.may
+        verdict, there = judge_absence(sense, self.evidence)
+        if where.thing is not None:
+            verdict, there = judge_absence_at(sense, where, there, self.evidence)
+        elif not where.whole and verdict == "contradicted":
+            verdict = "not checkable"
+        if verdict == "contradicted" and statement.is_hedged(last):
+            verdict = "not checkable"
+        self.add(
+            first,
+            last,
+            "absence",
+            verdict,
+            there.boxes,
+            there.captions,
+            f"the boxes show {told(len(there.boxes), sense)}",
+        )
+
+
+def _is_alternative(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a mention is one of "a scooter or a bicycle"."""
+    after = statement.low[mention.last + 1 : min(mention.last + 6, statement.stop)]
+    return statement.before(mention.first) == "or" or "or" in after[: after.index(".") if "." in after else None]
+
+
+def _is_negated(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a "not" stands shortly before a mention, in the same clause."""
+    low = statement.low
+    for index in range(mention.first - 1, max(statement.first, mention.first - 6) - 1, -1):
+        if low[index] in SIGNS or low[index] == "but":
+            return False
+        if low[index] in NOT:
+            return True
+    return False

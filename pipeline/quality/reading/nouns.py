@@ -1,0 +1,183 @@
+"""A name with what stands around it: article, adjectives, colours, and whether a thing that one sees is meant."""
+
+from __future__ import annotations
+
+from pipeline.quality.reading.amounts import LONELY, read_bounds_after, read_quantity
+from pipeline.quality.reading.lexicon import Form, Lexicon
+from pipeline.quality.reading.mentions import Mention, find_form, number
+from pipeline.quality.reading.vocabulary import (
+    AMOUNTS,
+    ANY,
+    ARTICLES,
+    BE,
+    COLOURS,
+    DEFINITE,
+    DEPICTED,
+    FUNCTION,
+    IMAGES,
+    MATERIALS,
+    NONE,
+    NOT_ADJECTIVES,
+    NOT_REALLY,
+    ORDINALS,
+    OTHER,
+    SEES,
+    SIGNS,
+    UNREAL,
+    VERBS,
+    word_set,
+)
+
+_ENDINGS = ("ing", "ed", "ly")
+_LONGEST = 7  # words of a noun phrase before its name
+_NO_END = NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
+_HOLDS = word_set("take takes fit fits seat seats")
+_SEEN_AFTER = {"for": word_set("except look looks room"), "as": word_set("such well"), "like": word_set("look looks")}
+"""Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
+_ALONE = word_set("single lone sole solitary only")
+_NOT_EVEN = frozenset((("anything", "but"), ("let", "alone"), ("much", "less"), ("never", "mind")))
+_RATES = word_set("a an at")
+_PERIODS = word_set("hour day week month year minute second night time")
+_COMPARES = word_set("more less fewer rather")
+_STOPS = word_set(". ? !")
+_WHICH = word_set("which what whose")
+_OPENERS = word_set("is 's this that's it's with takes")
+_NO_THINGS = SIGNS | FUNCTION | VERBS | SEES | COLOURS.keys()
+
+
+def read_mention(low: list[str], start: int, head: int, form: Form, owner: bool) -> Mention:
+    """Return the mention whose name begins at ``head``.
+
+    Args:
+        low: The message's words.
+        start: First word that may belong to it: after the mention before, or the sentence's first.
+        head: First word of the name.
+        form: Of the name.
+        owner: Whether the name is in the genitive.
+    """
+    found = Mention(form.sense, head, head, head + len(form.rest), many=form.many, owner=owner)
+    before = _read_adjectives(low, start, head - 1, found)
+    if low[found.first] == ",":
+        found.first += 1
+    read_quantity(low, start, before, found)
+    if not found.article and found.first == start and start and low[start - 1].endswith("'s") and not owner:
+        owned = "no" if low[start - 2] in NONE else "the"
+        found.article = owned if low[start - 1] not in BE else ""  # "the boy's bat", "no children's chair"
+    read_bounds_after(low, found)
+    if found.exact:
+        _read_alone(low, found)
+    _read_setting(low, found)
+    return found
+
+
+def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> int:
+    """Read leftwards up to the article; return the word before what was read."""
+    colours: list[str] = []
+    stop = max(start, index - _LONGEST + 1)
+    while index >= stop:
+        word = low[index]
+        if word in ARTICLES or word in DEFINITE or word in ANY:
+            found.article = "a" if word in ARTICLES else "the" if word in DEFINITE else "any"
+            found.first = index
+            index -= 1
+            break
+        if word in _WHICH and (not index or low[index - 1] in _STOPS):
+            found.article, found.first = "the", index
+            break
+        if word in NONE or (word == "single" and low[index - 2 : index] == ["not", "a"]):
+            found.article = "no"
+            found.first = index
+            break
+        if word in AMOUNTS or word == "-" or number(word) is not None:
+            break
+        if word in COLOURS:
+            colours.append(COLOURS[word])
+        elif word in LONELY:
+            found.exact = True
+        elif word in OTHER:
+            found.article = "another" if word == "another" else found.article
+            found.described = True
+            found.least = ORDINALS.get(word, 1)
+        elif not _goes_on(low, start, index, found):
+            if word in _NO_END:
+                break
+            found.real &= word not in UNREAL
+            found.likeness |= word in MATERIALS
+            found.described = True
+        found.first = index
+        index -= 1
+    found.colours = tuple(colours)
+    return index
+
+
+def _read_alone(low: list[str], found: Mention) -> None:
+    """Take "a single dog" and "the only dog" for the number one."""
+    before = low[found.first : found.head]
+    if found.many is False and not found.counted and found.article != "no" and not _ALONE.isdisjoint(before):
+        found.low = found.high = 1
+
+
+def _goes_on(low: list[str], start: int, index: int, found: Mention) -> bool:
+    """Tell whether a comma or "and" joins two adjectives: ``a small, brown dog``, ``a black and white dog``."""
+    if low[index] == "and":
+        return low[index - 1] in COLOURS and low[index + 1] in COLOURS
+    return (
+        low[index] == ","
+        and found.first == index + 1
+        and found.described
+        and index > start
+        and low[index - 1] not in _NO_END
+    )
+
+
+def is_thing(found: Mention, low: list[str], stop: int, form: Form, lexicon: Lexicon) -> bool:
+    """Tell whether a name is of a thing, and not half of another name or a word for a doing, as in "by bus"."""
+    if found.owner:
+        return True
+    if form.many is False and not (found.article or found.counted or found.exact):
+        return False
+    return not is_modifier(low, found.last, stop, form, lexicon)
+
+
+def is_modifier(low: list[str], last: int, stop: int, form: Form, lexicon: Lexicon) -> bool:
+    """Tell whether a name is only the first half of another: ``dog house``, ``an orange shirt``."""
+    if form.many or last + 1 >= stop:
+        return False
+    after = low[last + 1]
+    if after in _NO_THINGS or after.endswith(_ENDINGS) or "'" in after or number(after) is not None:
+        return False
+    if form.many is None:  # "sheep walk": only another name makes it half of one
+        rows = lexicon.forms.get(after)
+        return rows is not None and find_form(low, last + 1, stop, rows) is not None
+    return True
+
+
+def _is_rate(low: list[str], after: int) -> bool:
+    """Tell whether "an hour" or "at a time" follows."""
+    if after + 1 >= len(low) or low[after] not in _RATES:
+        return False
+    return low[after + 1] in _PERIODS or low[after : after + 3] == ["at", "a", "time"]
+
+
+def _read_setting(low: list[str], found: Mention) -> None:
+    """See from the word before whether the thing is thought of or depicted rather than there."""
+    index = found.first - 1
+    is_general = found.vague and low[found.last + 1 : found.last + 2] in (["do"], ["don't"])  # "many dogs do"
+    if low[found.first] == "every" or is_general or _is_rate(low, found.last + 1):
+        found.real = False
+        return
+    if index < 0:
+        return
+    word = low[index]
+    is_idiom = word == "by" and low[found.first : found.last + 1] == ["the", "book"]
+    if is_idiom or (word in _HOLDS and found.counted) or (low[index - 1], word) in _NOT_EVEN:
+        found.real = False
+    elif word in NOT_REALLY:
+        before = low[index - 1]
+        found.real &= before not in _COMPARES if word == "than" else before in _SEEN_AFTER.get(word, ())
+    elif word == "of" and index and low[index - 1] in DEPICTED:
+        whole = index - 2 if low[index - 2] in ("a", "an", "the", "this") else index - 1
+        is_whole = whole <= 0 or low[whole - 1] in SIGNS or low[whole - 1] in _OPENERS
+        found.real &= is_whole and low[index - 1] in IMAGES  # "This is a picture of a dog"
+    elif word in ("depicting", "showing", "featuring") and index and low[index - 1] in DEPICTED - IMAGES:
+        found.real = False
