@@ -1,23 +1,19 @@
-"""What a sentence says is not there, and whether that is about the whole image."""
+"""What a sentence says is not there, and whether that is so."""
 
 from __future__ import annotations
 
-import msgspec
-
 from pipeline.quality.claims.evidence import Evidence, Range
-from pipeline.quality.claims.positions import share_inside
+from pipeline.quality.claims.positions import fits_well, share_inside
 from pipeline.quality.claims.relations import relate
+from pipeline.quality.claims.scopes import LACKS, RID, Scope
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, IMAGES, NONE, NOT, SEES, SIGNS, THERE, VENUES, word_set
+from pipeline.quality.reading.vocabulary import BE, NONE, NOT, SEES, SIGNS, THERE, word_set
 from pipeline.records import Verdict
 
-_LACKS = word_set("without lacks lacking lack missing minus sans")
 _WANTS = word_set("need needs needed want wants wanted require requires prefer prefers fear fears know knows")
 """Verbs of which "no dog" is what they are about, there or not."""
-_RID = word_set("free empty devoid bare clear")
-"""Words that deny a thing with "of": the street is empty of cars."""
 _TRACES = word_set("sign signs trace traces evidence hint glimpse")
 _NOT_THERE = word_set("isn't aren't wasn't weren't")
 _NOT_SEEN = word_set("can't cannot")
@@ -25,22 +21,6 @@ _GONE = word_set("absent missing nowhere")
 _CLAIMS = BE | _NOT_THERE | _NOT_SEEN | _GONE | {"can", "could"}
 """Words that may begin such a denial behind a name: "is nowhere to be seen"."""
 _SEEN = word_set("visible present seen found shown there here anywhere spotted")
-_ENDS = SIGNS | word_set("though although so because while")
-_SKIPPED = _SEEN | word_set(
-    "around about sight view either whatsoever can could is are was be have has been come turned arrived up appear "
-    "appears out made put set laid evident evidence far yet today that i you we one see make absent missing nowhere "
-    "not it's they're isn't aren't wasn't weren't can't cannot simply"
-)
-_COME = word_set("been come turned arrived made shown appeared not")
-_POSTURES = word_set("lying standing sitting parked left")
-_AROUND = word_set("around about here there anywhere nearby")
-_PREPOSITIONS = word_set("on at in by near under beside around among next from within")
-_BESIDE = word_set("around at by near beside next")
-_SCENES = IMAGES | VENUES
-_GROUNDS = _SCENES - word_set("sidewalk pavement crossing lane water sea ocean lake river pond pool slope court pitch")
-"""Nouns on which all stands that an image shows; "nobody is on the sidewalk" leaves the street."""
-_ANY_ELSE = word_set("anything anywhere anyone anybody")
-_CORNERS = word_set("left right top bottom background foreground corner")
 _SHOWN = word_set("present visible seen shown sight view")
 _EXISTS = (
     BE
@@ -50,18 +30,9 @@ _EXISTS = (
     | NONE
     | word_set("i you we one can could and but in fact so really just only of not single a")
 )
+_HELD = 0.6  # share of a box inside another from which that one may be said to have it
+_LOWER = 0.02  # of the image: what ends further below another is in front of it
 _INSIDE = 0.5  # share of a box inside another from which it is on or at it
-
-
-class Scope(msgspec.Struct, frozen=True, gc=False):
-    """What an absence is about."""
-
-    whole: bool
-    """Whether it is the whole image, and not some of the things or an unknown part of it."""
-    thing: Mention | None = None
-    """On or at which thing there is none."""
-    beside: bool = False
-    """Whether it is about what is around that thing."""
 
 
 def judge_absence(sense: Sense, evidence: Evidence) -> tuple[Verdict, Range]:
@@ -78,22 +49,59 @@ def judge_absence(sense: Sense, evidence: Evidence) -> tuple[Verdict, Range]:
 
 
 def judge_absence_at(sense: Sense, scope: Scope, there: Range, evidence: Evidence) -> tuple[Verdict, Range]:
-    """Return whether there is no such thing on or at another thing."""
-    others = evidence.boxes_of(scope.thing.sense) if scope.thing is not None and scope.thing.sense is not None else ()
+    """Return whether there is no such thing where an absence is said to be: on a thing, at a place, with somebody."""
     clear = evidence.clear(sense)
     if not clear:
         return ("not checkable" if there.boxes else "supported"), there
-    if len(others) != 1:
-        return "not checkable", there
-    outer = evidence.boxes[others[0]]
+    found: tuple[int, ...] = ()
+    noun = scope.spot
+    if scope.place is not None:
+        found = tuple(index for index in clear if fits_well(scope.place, evidence.boxes[index]))
+    elif scope.owner is not None:
+        found = _with(scope.owner, clear, evidence)
+    elif scope.thing is not None and scope.thing.sense is not None:
+        noun = scope.thing.sense.word
+        others = evidence.boxes_of(scope.thing.sense)
+        found = _at(clear, others[0], scope.beside, evidence) if len(others) == 1 else ()
+    if found:
+        return "contradicted", Range(0, None, found)
+    told = evidence.told_at(sense, noun) if noun else ()
+    return ("contradicted", Range(0, None, clear, told)) if told else ("not checkable", there)
+
+
+def _at(clear: tuple[int, ...], other: int, beside: bool, evidence: Evidence) -> tuple[int, ...]:
+    """Return the boxes that are on or at another, or around it."""
+    outer = evidence.boxes[other]
     found = []
     for index in clear:
         box = evidence.boxes[index]
-        if index != others[0] and (
-            share_inside(box, outer) > _INSIDE or (scope.beside and relate("on", box, outer) == "yes")
-        ):
+        is_on = share_inside(box, outer) > _INSIDE and box.y1 <= outer.y1 + _LOWER  # and not in front of it
+        if index != other and (is_on or (beside and relate("on", box, outer) == "yes")):
             found.append(index)
-    return ("contradicted", Range(0, None, tuple(found))) if found else ("not checkable", there)
+    return tuple(found)
+
+
+def _with(owner: Mention, clear: tuple[int, ...], evidence: Evidence) -> tuple[int, ...]:
+    """Return the boxes that are with whoever is said to have nothing of the kind, if it can be nobody else."""
+    if owner.sense is None or owner.part:
+        return ()
+    owners = evidence.boxes_of(owner.sense)
+    if len(owners) == 1 and evidence.boxes[owners[0]].label == "person":
+        return tuple(index for index in clear if share_inside(evidence.boxes[index], evidence.boxes[owners[0]]) > 0)
+    if len(owners) == 1 or (owner.many and owner.article == "the" and owner.low in (None, len(owners))):
+        return held(clear, owners, evidence)
+    return ()
+
+
+def held(clear: tuple[int, ...], owners: tuple[int, ...], evidence: Evidence) -> tuple[int, ...]:
+    """Return the boxes that are all but inside the box of somebody, who may be said to have them."""
+    return tuple(
+        index
+        for index in clear
+        if any(
+            index != other and share_inside(evidence.boxes[index], evidence.boxes[other]) > _HELD for other in owners
+        )
+    )
 
 
 def denials(statement: Statement) -> set[int]:
@@ -110,12 +118,12 @@ def _is_denied(statement: Statement, index: int, mention: Mention, denied: set[i
     low, before = statement.low, statement.before(mention.first)
     if mention.article == "no":
         return not mention.part and before not in _WANTS and (not mention.pronoun or _is_of_being(statement, mention))
-    if before in _LACKS or (before in ("or", "nor") and index - 1 in denied and mention.article in ("", "any")):
+    if before in LACKS or (before in ("or", "nor") and index - 1 in denied and mention.article in ("", "any")):
         return True
     if before == "of" and mention.first - 1 > statement.first:
         word = low[mention.first - 2]
         earlier = low[max(statement.first, mention.first - 5) : mention.first - 2]
-        return word in _RID or (word in _TRACES and not (NONE | NOT).isdisjoint(earlier))
+        return word in RID or (word in _TRACES and not (NONE | NOT).isdisjoint(earlier))
     if _is_gone(statement, mention):
         return True
     if before == "neither":
@@ -175,77 +183,3 @@ def _is_pair_of_being(statement: Statement, mention: Mention) -> bool:
     return any(word in THERE or word in SEES for word in earlier) or not _SHOWN.isdisjoint(
         statement.low[mention.last : statement.stop]
     )
-
-
-def scope(statement: Statement, index: int, mention: Mention | None) -> Scope:
-    """Return what an absence is about, from the words that begin at ``index``, after "no dog" or "nobody"."""
-    low, stop = statement.low, statement.stop
-    if mention is not None:
-        if mention.described or mention.counted or mention.colours or mention.part:
-            return Scope(whole=False)
-        if not _is_of_scene(statement, mention):
-            return Scope(whole=False)
-    while index < stop:
-        word = low[index]
-        if word in _ENDS or (word == "but" and mention is not None):
-            return Scope(whole=True)
-        if word == "to":  # "no lights to guide them", "no dog to be seen"
-            return Scope(whole=True)
-        if word in ("or", "nor"):  # "no cake or anything sweet"
-            if low[index + 1] in _ANY_ELSE:
-                return Scope(whole=True)
-            index += 3 if low[index + 1 : index + 2] in (["a"], ["an"], ["any"]) else 2
-        elif word in _PREPOSITIONS:
-            found = _scope_of(statement, index, mention)
-            if found is not None:
-                return found
-            index += 1
-        elif word in _POSTURES and low[index + 1] in _AROUND:  # "no bags lying about"
-            index += 2
-        elif word in ("have", "has") and low[index + 1] not in _COME:
-            return Scope(whole=False)
-        elif word in _SKIPPED:
-            index += 1
-        else:
-            return Scope(whole=False)
-    return Scope(whole=True)
-
-
-def _is_of_scene(statement: Statement, mention: Mention) -> bool:
-    """Tell whether what lacks a thing is the scene: "the kitchen lacks a sink", not "the dog is without a leash"."""
-    low, index = statement.low, mention.first - 1
-    if index > statement.first and low[index] == "of" and low[index - 1] in _RID:
-        index -= 1
-    elif index < statement.first or low[index] not in _LACKS:
-        return True
-    begin = index
-    while begin > statement.first and low[begin - 1] not in SIGNS and low[begin - 1] not in ("and", "but"):
-        begin -= 1
-    if any(begin <= each.first < index for each in statement.mentions):
-        return False
-    words = low[begin:index]
-    return not _SCENES.isdisjoint(words) or words[:1] in (["it"], ["it's"])
-
-
-def _scope_of(statement: Statement, index: int, mention: Mention | None) -> Scope | None:
-    """Return what "in the kitchen", "on it" or "in sight" makes of an absence, ``None`` if the word is an adverb."""
-    low, word = statement.low, statement.low[index]
-    following = low[index + 1 : min(index + 6, statement.stop)]
-    if word in ("in", "at", "from", "within", "around") and not _SCENES.isdisjoint(following):
-        return Scope(_CORNERS.isdisjoint(following))
-    if word == "on" and not _GROUNDS.isdisjoint(following):
-        return Scope(_CORNERS.isdisjoint(following))
-    if (word == "in" and following[:1] in (["sight"], ["view"])) or (word == "at" and following[:1] == ["all"]):
-        return Scope(whole=True)
-    thing = statement.starting_at(index + 1)
-    if thing is None and following[:1] in (["it"], ["them"]):
-        many = following[0] == "them"
-        earlier = [
-            each
-            for each in statement.mentions
-            if each.last < index and each is not mention and each.many in (many, None)
-        ]
-        thing = earlier[-1] if earlier else None
-    if thing is not None:
-        return Scope(whole=False, thing=thing, beside=word in _BESIDE)
-    return None if word == "around" and following[:1] != ["the"] else Scope(whole=False)

@@ -35,6 +35,8 @@ class Captions(msgspec.Struct, frozen=True, gc=False):
     """Names and other words, each by itself: ``hot dog`` is no ``dog``."""
     text: str
     """These in a row, each after a blank."""
+    low: tuple[list[str], ...]
+    """The words and signs of each caption."""
 
 
 @lru_cache(_SCENES)
@@ -42,9 +44,10 @@ def read_captions(captions: tuple[str, ...], lexicon: Lexicon) -> Captions:
     """Return what captions name."""
     said: list[Said] = []
     words: list[str] = []
-    for caption, text in enumerate(captions):
-        _read(caption, Text(text).low, lexicon, said, words)
-    return Captions(tuple(said), frozenset(words), " " + " ".join(words))
+    low = tuple(Text(text).low for text in captions)
+    for caption, each in enumerate(low):
+        _read(caption, each, lexicon, said, words)
+    return Captions(tuple(said), frozenset(words), " " + " ".join(words), low)
 
 
 def _read(caption: int, low: list[str], lexicon: Lexicon, said: list[Said], words: list[str]) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from pipeline.quality.claims.captions import Captions, Said, read_captions
 from pipeline.quality.claims.positions import area, share_inside
 from pipeline.quality.reading.lexicon import Lexicon, Sense
-from pipeline.quality.reading.vocabulary import AMOUNTS
+from pipeline.quality.reading.vocabulary import AMOUNTS, SIGNS
 from pipeline.records import Box, Scene
 
 _TINY = 0.002  # share of the image; people overlook smaller things, unless all of the name are so small
@@ -20,6 +20,9 @@ _FEW = 3  # fewer boxes than this do not go with "several" or "a herd" in a capt
 _MOST_OF = {"few": 6, "several": 9, "couple": 4}
 """How many people may see where they write so of few boxes; any number where they write of a group."""
 _THRONGS = frozenset(("crowd", "audience"))
+_REACH = 8  # words of a caption between a thing and where it is
+_AT = frozenset("on in at near by atop inside around surrounding along across under beneath of".split())
+_HOLDING = frozenset("with holding carrying wearing holds carries wears using riding".split())
 _UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
 
 
@@ -202,6 +205,29 @@ class Evidence:
     def said(self) -> tuple[Said, ...]:
         """All mentions of things in the captions."""
         return self._read.said
+
+    def told_at(self, sense: Sense, noun: str) -> tuple[int, ...]:
+        """Return the captions that have such a thing at something: "a cup on the counter"."""
+        found = []
+        for said in self.said:
+            if not said.sense.may & sense.may or not said.sense.may <= sense.may:
+                continue
+            after = self._read.low[said.caption][said.mention.last + 1 :][:_REACH]
+            if noun in after and not _AT.isdisjoint(after[: after.index(noun)]):
+                between = after[: after.index(noun)]
+                if "and" not in between and SIGNS.isdisjoint(between):
+                    found.append(said.caption)
+        return tuple(dict.fromkeys(found))
+
+    def told_had(self, sense: Sense) -> tuple[int, ...]:
+        """Return the captions by which somebody has such a thing: "a man with an umbrella"."""
+        found = []
+        for said in self.said:
+            if said.sense.may & sense.may and said.sense.may <= sense.may:
+                before = self._read.low[said.caption][max(0, said.mention.first - 2) : said.mention.first]
+                if not _HOLDING.isdisjoint(before):
+                    found.append(said.caption)
+        return tuple(dict.fromkeys(found))
 
     def is_hinted(self, sense: Sense) -> bool:
         """Tell whether a word of a caption makes the thing believable."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.quality.claims.absences import Scope, denials, judge_absence, judge_absence_at, scope
+from pipeline.quality.claims.absences import denials, held, judge_absence, judge_absence_at
 from pipeline.quality.claims.attributes import judge_colours, said_colours
 from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.positions import area
+from pipeline.quality.claims.scopes import OWNS, Scope, scope
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.sentences import Text
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import NOT, SIGNS, word_set
+from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
 from pipeline.records import Claim, ClaimKind, Verdict
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
@@ -231,8 +232,30 @@ class Judge:
         is_all = {"no", ","}.issuperset(statement.low[statement.first : word])  # the whole answer is "nobody"
         if where.whole and statement.narrowed and is_all:
             where = Scope(whole=False, thing=statement.at, beside=True)
-        if sense is not None:
+        if sense is None:
+            return
+        had = self._had(statement, word + 1)
+        if had is not None and had.sense is not None:
+            self._had_by_nobody(statement, word, had, had.sense, sense)
+        else:
             self._absent(statement, sense, word, word, where)
+
+    def _had(self, statement: Statement, index: int) -> Mention | None:
+        """Return what nobody is said to have, wear or hold."""
+        low = statement.low
+        while index < statement.stop and (low[index] in BE or low[index] == "else"):
+            index += 1
+        if index + 1 >= statement.stop or low[index] not in OWNS:
+            return None
+        return next((each for each in statement.mentions if each.first == index + 1), None)
+
+    def _had_by_nobody(self, statement: Statement, word: int, had: Mention, sense: Sense, person: Sense) -> None:
+        boxes = held(self.evidence.clear(sense), self.evidence.boxes_of(person), self.evidence)
+        told = self.evidence.told_had(sense)
+        is_wrong = (boxes or told) and not (had.described or had.colours or statement.is_hedged(word))
+        verdict: Verdict = "contradicted" if is_wrong else "not checkable"
+        detail = f"somebody has {one_of(sense)}, by the boxes" if boxes else f"the captions speak of {one_of(sense)}"
+        self.add(word, had.last, "absence", verdict, boxes, told, detail)
 
     def _others(self, sense: Sense) -> Scope:
         """Return what "nobody else" and "no other dogs" deny: all, if there are more than have been spoken of."""
@@ -242,15 +265,15 @@ class Judge:
                 if mention.many and not mention.counted:
                     return Scope(whole=False)
                 told += mention.low or 1
-        return Scope(whole=self.evidence.count(sense).low > max(told, 1))
+        return Scope(
+            whole=len(self.evidence.clear(sense)) > max(told, 1) + 1 or self.evidence.count(sense).low > max(told, 1)
+        )
 
     def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
         self.denied |= sense.may
         verdict, there = judge_absence(sense, self.evidence)
-        if where.thing is not None:
+        if not where.whole:
             verdict, there = judge_absence_at(sense, where, there, self.evidence)
-        elif not where.whole and verdict == "contradicted":
-            verdict = "not checkable"
         if verdict == "contradicted" and statement.is_hedged(last):
             verdict = "not checkable"
         self.add(

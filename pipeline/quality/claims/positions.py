@@ -15,6 +15,8 @@ _CLOSELY, _CLOSELY_WRONG = 0.4, 0.5
 _ROUGHLY_WRONG = 0.65
 _REACHES = 0.2  # what begins this near to a side may be said to be there, wherever it ends
 
+_THIRD, _CORNER, _NEAR_MIDDLE = 0.33, 0.2, 0.1  # where a centre is at a place for everybody
+
 
 def area(box: Box) -> float:
     """Return the share of the image that a box fills."""
@@ -46,6 +48,21 @@ def fit(place: Place, box: Box, frame: Box | None = None) -> Fit:
     if "no" in fits:
         return "no"
     return "perhaps" if "perhaps" in fits else "yes"
+
+
+def fits_well(place: Place, box: Box) -> bool:
+    """Tell whether nobody can doubt that a box is at a place of the image."""
+    if place.depth or place.loose or place.rough or place.aside or box.crowd:
+        return False
+    edge = _CORNER if place.close else _THIRD
+    centres = ((place.across, (box.x0 + box.x1) / 2), (place.down, (box.y0 + box.y1) / 2))
+    return all(_is_surely(side, centre, edge) for side, centre in centres if side)
+
+
+def _is_surely(side: str, centre: float, edge: float) -> bool:
+    if side == "middle":
+        return abs(centre - 0.5) < _NEAR_MIDDLE
+    return (1 - centre if side in ("right", "bottom") else centre) < edge
 
 
 def _fit_axis(side: str, low: float, high: float, place: Place, crowd: bool) -> Fit:
