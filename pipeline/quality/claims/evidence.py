@@ -52,6 +52,7 @@ class Evidence:
         self._ranges: dict[str, Range] = {}
         self._drawn: dict[str, Range] = {}
         self._clear: dict[str, tuple[int, ...]] = {}
+        self._all: dict[str, bool] = {}
         self._of: dict[str, tuple[int, ...]] = {}
 
     @property
@@ -205,6 +206,22 @@ class Evidence:
     def said(self) -> tuple[Said, ...]:
         """All mentions of things in the captions."""
         return self._read.said
+
+    def is_all(self, sense: Sense) -> bool:
+        """Tell whether the boxes are all that a wide word such as "bag" can mean: captions speak of no more."""
+        known = self._all.get(sense.word)
+        if known is None:
+            known = self._all[sense.word] = bool(sense.sure) and self._most_told(sense) <= len(self.boxes_of(sense))
+        return known
+
+    def _most_told(self, sense: Sense) -> int:
+        told: dict[int, int] = {}
+        for said in self.said:
+            if said.sense.may & sense.may:
+                mention = said.mention
+                many = _UNCOUNTED if said.sense.several or mention.vague else 2 if mention.many else 1
+                told[said.caption] = told.get(said.caption, 0) + (mention.low or many)
+        return max(told.values(), default=0)
 
     def told_at(self, sense: Sense, noun: str) -> tuple[int, ...]:
         """Return the captions that have such a thing at something: "a cup on the counter"."""

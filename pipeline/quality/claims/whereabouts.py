@@ -8,12 +8,12 @@ import msgspec
 
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.positions import Fit, fit, where
-from pipeline.quality.claims.relations import relate, relate_between
+from pipeline.quality.claims.relations import gap_between, relate, relate_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.statements import Located, Relation, Side, Statement
-from pipeline.quality.reading.vocabulary import NOT, SIGNS
+from pipeline.quality.reading.vocabulary import NOT, SIGNS, word_set
 from pipeline.records import Box, Verdict
 
 _MANY = 10
@@ -21,6 +21,14 @@ _MOST_OF_FEW, _MOST_OF_MANY = (
     0.5,
     0.75,
 )  # share of the dogs that are elsewhere from which "the dogs" are not on the left
+
+
+_CONTACT = word_set(
+    "with holding holds carrying carries wearing wears riding rides has using uses holding on swinging swings pushing "
+    "pushes pulling pulls walking walks"
+)
+"""Words between somebody and what touches him."""
+_JOINS = word_set("who that which is are and a the , has been")
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -53,8 +61,8 @@ def judge_place(statement: Statement, located: Located, denied: Collection[int],
             if not order:
                 return None
             continue
-        boxes = evidence.boxes_of(sense)
-        if not settles(mention, boxes):
+        boxes, is_narrowed = candidates(statement, index, evidence)
+        if not is_narrowed and not settles(mention, boxes, evidence):
             if statement.before(place.first) != "," and (not order or sense.open):
                 return None
             continue
@@ -79,10 +87,41 @@ def _frame(statement: Statement, place: Place, evidence: Evidence) -> Box | None
     return evidence.boxes[boxes[0]] if len(boxes) == 1 and not place.depth else None
 
 
-def settles(mention: Mention, boxes: tuple[int, ...]) -> bool:
+def settles(mention: Mention, boxes: tuple[int, ...], evidence: Evidence) -> bool:
     """Tell whether there are boxes, and they are all that a mention can be about."""
+    sense = mention.sense
+    assert sense is not None
+    if not boxes or not sense.open or mention.article == "the" or mention.low == len(boxes):
+        return bool(boxes)
+    return evidence.is_all(sense)
+
+
+def candidates(statement: Statement, index: int, evidence: Evidence) -> tuple[tuple[int, ...], bool]:
+    """Return the boxes that a mention may be about, and whether what it holds or rides leaves only some of them.
+
+    Of "the man with the umbrella" it is those that touch an umbrella.
+    """
+    mention = statement.mentions[index]
     assert mention.sense is not None
-    return bool(boxes) and (not mention.sense.open or mention.article == "the" or mention.low == len(boxes))
+    boxes = evidence.boxes_of(mention.sense)
+    held = statement.mentions[index + 1] if index + 1 < len(statement.mentions) else None
+    if held is None or held.sense is None or held.sense.open or not held.real or mention.many or mention.owner:
+        return boxes, False
+    places = [each.place for each in statement.located]
+    between = [
+        statement.low[word]
+        for word in range(mention.last + 1, held.first)
+        if not any(place.first <= word <= place.last for place in places)
+    ]
+    if not between or between[-1] not in _CONTACT or not _JOINS.issuperset(between[:-1]):
+        return boxes, False
+    others = evidence.boxes_of(held.sense)
+    touching = tuple(
+        one
+        for one in boxes
+        if any(one != other and gap_between(evidence.boxes[one], evidence.boxes[other]) <= 0 for other in others)
+    )
+    return (touching, True) if touching else (boxes, False)
 
 
 def _fit_mention(
@@ -146,7 +185,7 @@ def judge_relation(
     if relation.thing >= 0:
         thing = statement.mentions[relation.thing]
         last = thing.last
-        if not thing.real or relation.thing in denied or thing.owner or not settles(thing, others):
+        if not thing.real or relation.thing in denied or thing.owner or not settles(thing, others, evidence):
             return None
     elif not all(evidence.boxes_of(sense) for sense in relation.others):
         return None  # "it" may stand for what has no box
@@ -159,8 +198,8 @@ def judge_relation(
         mention = statement.mentions[index]
         if mention.sense is None or not mention.real or index in denied:
             return None
-        ones = evidence.boxes_of(mention.sense)
-        if not settles(mention, ones):
+        ones, is_narrowed = candidates(statement, index, evidence)
+        if not is_narrowed and not settles(mention, ones, evidence):
             if not order:
                 return None
             doubt = True

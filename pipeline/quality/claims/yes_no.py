@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.quality.claims.absences import judge_absence
+from pipeline.quality.claims.absences import judge_absence, judge_absence_at
 from pipeline.quality.claims.counts import told
 from pipeline.quality.claims.judging import Judge
 from pipeline.quality.claims.positions import fit, where
+from pipeline.quality.claims.scopes import Scope
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
@@ -17,6 +18,9 @@ from pipeline.records import ClaimKind, Verdict
 _YES = word_set("yes yeah yep certainly indeed absolutely correct right sure definitely")
 _NO = word_set("no nope not none never")
 _NOT_NO = (["not", "quite"], ["not", "entirely"], ["not", "exactly"], ["no", "doubt"], ["not", "only"], ["not", "all"])
+_SUBJECTS = word_set("it there he she they i you we one this")
+_HELPS = word_set("is are does do has have can")
+_DENIES = word_set("isn't aren't doesn't don't hasn't haven't can't cannot")
 _HERE = IMAGES | word_set("anywhere visible all sight here present")
 
 
@@ -26,12 +30,13 @@ def judge_agreement(asked: Asked, first: int, judge: Judge) -> None:
     statement = asked.statements[-1]
     if statement.hedges or "or" in statement.low:
         return
-    if low[first] in _YES:
+    answer = _short_answer(low, first)
+    if low[first] in _YES or answer == "yes":
         agreed = Judge(judge.evidence, 0, asked.text)
         agreed.statement(statement)
         for claim in agreed.claims:
             judge.add(first, first, claim.kind, claim.verdict, claim.boxes, claim.captions, claim.detail)
-    elif low[first] in _NO and low[first : first + 2] not in _NOT_NO:
+    elif (low[first] in _NO or answer == "no") and low[first : first + 2] not in _NOT_NO:
         subject = asked.subject
         if (
             subject is not None
@@ -40,6 +45,20 @@ def judge_agreement(asked: Asked, first: int, judge: Judge) -> None:
             and not statement.relations
         ):
             _deny(statement, subject, subject.sense, first, judge)
+
+
+def _short_answer(low: list[str], first: int) -> str:
+    """Return what "it does not." and "there is." say."""
+    if low[first] not in _SUBJECTS:
+        return ""
+    words = low[first + 1 : first + 4]
+    if words[:1] and words[0] in _DENIES:
+        return "no" if words[1:2] in ([], ["."], [","], [";"]) else ""
+    if not words or words[0] not in _HELPS:
+        return ""
+    if words[1:2] == ["not"]:
+        return "no" if words[2:3] in ([], ["."], [","], [";"]) else ""
+    return "yes" if words[1:2] in ([], ["."], [","], [";"]) else ""
 
 
 def _deny(statement: Statement, subject: Mention, sense: Sense, first: int, judge: Judge) -> None:
@@ -52,6 +71,13 @@ def _deny(statement: Statement, subject: Mention, sense: Sense, first: int, judg
     rest = low[subject.last + 1 : statement.stop]
     if not existential and len(statement.located) == 1 and statement.located[0].place.frame == "image":
         _deny_place(statement.located[0].place, sense, first, judge)
+    if existential and len(statement.located) == 1 and not subject.counted:
+        place = statement.located[0].place
+        there = judge.evidence.count(sense)
+        verdict, found = judge_absence_at(sense, Scope(whole=False, place=place), there, judge.evidence)
+        if place.frame == "image" and verdict == "contradicted":
+            detail = f"the boxes show {told(len(found.boxes), sense)} there"
+            judge.add(first, first, "absence", verdict, found.boxes, found.captions, detail)
     if not existential or statement.located or not (after in SIGNS or not _HERE.isdisjoint(rest)):
         return
     kind: ClaimKind = "count" if subject.counted else "absence"

@@ -18,6 +18,7 @@ from pipeline.quality.reading.vocabulary import (
     HEDGES,
     NOT,
     SEES,
+    SIGNS,
     THERE,
     word_set,
 )
@@ -38,6 +39,8 @@ _MODALS = word_set("would could might will you'd i'd one'd they'd we'd he'd she'
 _LOOKS = word_set("see find spot notice count say call put tell recognise recognize describe")
 """Verbs after which "you would" is politeness."""
 _READER = word_set("you we one i anyone")
+_SEEMS = word_set("appear seem seems")
+_SUBJECTS = word_set("it he she they you we one i there the would might could")
 _CLOSERS = word_set(". ; ! ?")
 _TAGS = word_set("maybe perhaps probably presumably possibly")
 
@@ -159,6 +162,9 @@ def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
         return not (after in _READER and index == first)  # "if you count them, there are seven"
     if word in ("when", "once"):
         return not (index > first and after in ("you", "we"))
-    if word == "appear":
-        return after in ("to", "like", "as")
+    if word in _SEEMS:
+        is_there = low[index - 1] in THERE and low[index + 1 : index + 3] == ["to", "be"]  # politeness, once more
+        return (word != "appear" or after in ("to", "like", "as")) and not is_there
+    if word == "otherwise":
+        return index == first or after in SIGNS or after in _SUBJECTS  # but not "an otherwise empty street"
     return not (word == "may" and low[index - 1 : index] == ["in"])  # the month
