@@ -38,7 +38,8 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
         if not order:
             statement.guess |= asked.guess
             statement.imagined = asked.imagined and not _is_told(text.low, first, stop)
-            statement.partial = bool(asked.statements) and asked.statements[-1].has_place
+            last = asked.statements[-1] if asked.statements else None
+            statement.partial = last is not None and (last.has_place or (asked.how_many and len(last.mentions) > 1))
             if asked.closed:
                 judge_agreement(asked, first, judge)
             _complete(asked, statement)

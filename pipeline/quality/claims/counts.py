@@ -34,6 +34,7 @@ _PASSIVES = word_set("be been turned come made up")
 _AT = word_set("in at on around")
 _SCENES = IMAGES | VENUES
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
+_MEANS = word_set("by with to for of on in from at")
 _INTRODUCES = THERE | SEES | word_set("of is i total")
 
 
@@ -105,6 +106,8 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
     if mention.total:
         return True
     if mention.exact and not mention.part:
+        if mention.article == "a" and statement.before(mention.first) in _MEANS:
+            return False  # "held by a single person"
         return not _is_narrowed(statement, mention)
     if mention.described or mention.part or mention.vague or mention.article in ("the", "another"):
         return False

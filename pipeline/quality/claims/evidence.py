@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 
 import msgspec
 
 from pipeline.quality.claims.captions import Captions, Said, read_captions
-from pipeline.quality.claims.positions import area, share_inside
+from pipeline.quality.claims.positions import area, gap_between, share_inside
 from pipeline.quality.reading.lexicon import Lexicon, Sense
 from pipeline.quality.reading.vocabulary import AMOUNTS, SIGNS
 from pipeline.records import Box, Scene
@@ -52,6 +53,7 @@ class Evidence:
         self._ranges: dict[str, Range] = {}
         self._drawn: dict[str, Range] = {}
         self._clear: dict[str, tuple[int, ...]] = {}
+        self._roles: dict[str, tuple[int, ...]] = {}
         self._all: dict[str, bool] = {}
         self._of: dict[str, tuple[int, ...]] = {}
 
@@ -77,11 +79,12 @@ class Evidence:
         """Return the boxes that nobody who counts would overlook."""
         known = self._clear.get(sense.word)
         if known is None:
-            known = self._clear[sense.word] = self._find_clear(sense)
+            known = self._clear[sense.word] = self._find_clear(
+                index for index in self.boxes_of(sense) if self.boxes[index].label in sense.sure
+            )
         return known
 
-    def _find_clear(self, sense: Sense) -> tuple[int, ...]:
-        indices = [index for index in self.boxes_of(sense) if self.boxes[index].label in sense.sure]
+    def _find_clear(self, indices: Iterable[int]) -> tuple[int, ...]:
         single = [index for index in indices if not self.boxes[index].crowd]
         largest = max((area(self.boxes[index]) for index in single), default=0.0)
         found = []
@@ -92,6 +95,28 @@ class Evidence:
             if size >= min(_TINY, 0.4 * largest) and not is_cut_off and not self._is_inside(index, single):
                 found.append(index)
         return tuple(found)
+
+    def clear_of_role(self, sense: Sense) -> tuple[int, ...]:
+        """Return the boxes that surely bear a name by what they are with: people on skis are skiers."""
+        if not sense.gear:
+            return ()
+        known = self._roles.get(sense.word)
+        if known is None:
+            gear = [index for label in sense.gear for index in self._by_label.get(label, ())]
+            clear = self._find_clear(self.boxes_of(sense))
+            found = [k for k in clear if any(gap_between(self.boxes[k], self.boxes[each]) <= 0 for each in gear)]
+            known = self._roles[sense.word] = tuple(found[: len(gear)])
+        return known
+
+    def crowded(self, sense: Sense) -> tuple[int, ...]:
+        """Return the captions by which there are many of a thing, without saying how many."""
+        return tuple(
+            dict.fromkeys(
+                said.caption
+                for said in self.said
+                if said.sense.may & sense.may and (said.sense.several or said.mention.vague or _is_uncounted(said))
+            )
+        )
 
     def _is_inside(self, index: int, others: list[int]) -> bool:
         """Tell whether a box is all but covered by a far larger one of the same name."""
@@ -118,7 +143,7 @@ class Evidence:
 
     def _find_drawn(self, sense: Sense) -> Range:
         boxes = self.boxes_of(sense)
-        low = len(self.clear(sense))
+        low = len(self.clear(sense)) or len(self.clear_of_role(sense))
         high: int | None = len(boxes)
         crowd = any(self.boxes[index].crowd for index in boxes)
         if sense.open or sense.several or crowd or len(boxes) >= _UNCOUNTED or not self.boxes:
@@ -253,6 +278,10 @@ class Evidence:
                 if hint in self._read.words or (len(hint) >= 4 and f" {hint}" in self._read.text):
                     return True
         return False
+
+
+def _is_uncounted(said: Said) -> bool:
+    return said.mention.many is True and said.mention.low is None
 
 
 def _at_border(box: Box) -> bool:

@@ -9,8 +9,8 @@ from pipeline.quality.claims.attributes import judge_colours, said_colours
 from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
 from pipeline.quality.claims.evidence import Evidence
-from pipeline.quality.claims.positions import area
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
+from pipeline.quality.claims.totals import is_far_fewer, is_whole, sum_with_more
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
@@ -19,9 +19,6 @@ from pipeline.quality.reading.sentences import Text
 from pipeline.quality.reading.statements import Statement
 from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
 from pipeline.records import Claim, ClaimKind, Verdict
-
-_ALIKE = 4  # ratio of the areas of things that are about as large as each other
-
 
 _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
 """Verbs with which a question may speak of people whom nobody sees."""
@@ -126,10 +123,18 @@ class Judge:
                 if not mention.pronoun:
                     self._colours(statement, mention, sense)
 
-    def _is_doubted(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
-        """Tell whether a mention is a guess, or of what the message itself denies."""
-        guess = statement.imagined or statement.is_hedged(mention.head) or _is_negated(statement, mention)
-        return guess or bool(sense.may & self.denied)
+    def _is_doubted(self, statement: Statement, mention: Mention, sense: Sense, *, known: bool = False) -> bool:
+        """Tell whether a mention is a guess, or of what the message itself denies.
+
+        Args:
+            statement: The sentence.
+            mention: What it names.
+            sense: What that means.
+            known: Whether it speaks of it as of something that is seen, whatever the question asks to imagine.
+        """
+        if (statement.imagined and not known) or sense.may & self.denied:
+            return True
+        return statement.is_hedged(mention.head) or _is_negated(statement, mention)
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         verdict, there = judge_presence(sense, self.evidence)
@@ -170,13 +175,20 @@ class Judge:
         is_some = mention.part and mention.article != "the"
         if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
             return
-        exact = is_exact(statement, mention, bool(places)) or self._is_whole(statement, mention, sense)
-        exact &= mention.exact or mention.total or not statement.partial
+        exact = is_exact(statement, mention, bool(places))
+        exact = exact or is_whole(statement, mention, sense, self.mentions, self.evidence)
+        exact &= mention.total or not statement.partial or (mention.exact and not mention.answers)
         there = self.evidence.drawn(sense)
+        exact = exact or is_far_fewer(statement, mention, there, self.evidence, sense)
+        if mention.exact and places and statement.after(mention) == ",":  # "a single car, parked on the right"
+            places = ()
         verdict = judge_number(low, high, exact and not places, there)
         if verdict != "supported":  # what captions say can only make more numbers possible
             there = self.evidence.count(sense)
             verdict = judge_number(low, high, exact and not places, there)
+        together = sum_with_more(statement, mention)
+        if verdict == "supported" and together and there.high is not None and together > there.high:
+            verdict = "contradicted"
         detail = f"the boxes show {told(len(there.boxes), sense)}"
         if there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted":
             verdict = "not checkable"
@@ -186,30 +198,9 @@ class Judge:
                 there = near
                 verdict = judge_number(low, high, exact, there)
                 detail = f"the boxes show {told(len(there.boxes), sense)} there"
-        if verdict == "contradicted" and self._is_doubted(statement, mention, sense):
+        if verdict == "contradicted" and self._is_doubted(statement, mention, sense, known=mention.article == "the"):
             verdict = "not checkable"
         self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
-
-    def _is_whole(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
-        """Tell whether a sentence that begins with a number of alike things surely means all of them.
-
-        "Two bears play in the water" leaves it open whether there is a third, but hardly if three of a size are seen.
-        """
-        if mention.first != statement.first or mention.described or mention.vague or mention.part or mention.pronoun:
-            return False
-        if mention.article in ("the", "another") or (mention.low or 0) < 2 or self._has_others(mention, sense):
-            return False
-        areas = sorted(area(self.evidence.boxes[index]) for index in self.evidence.clear(sense))
-        return len(areas) > 1 and areas[-1] <= _ALIKE * areas[0]
-
-    def _has_others(self, mention: Mention, sense: Sense) -> bool:
-        """Tell whether the message speaks of more such things than a mention."""
-        for other in self.mentions:
-            if other is mention or other.sense is None or other.like >= 0 or not other.sense.may & sense.may:
-                continue
-            if other.described or other.counted or other.article in ("a", "another") or other.sense.several:
-                return True
-        return False
 
     def _colours(self, statement: Statement, mention: Mention, sense: Sense) -> None:
         colours = said_colours(statement, mention)

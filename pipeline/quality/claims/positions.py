@@ -31,6 +31,14 @@ def share_inside(inner: Box, outer: Box) -> float:
     return across * down / whole if across > 0 and down > 0 and whole > 0 else 0.0
 
 
+def gap_between(one: Box, other: Box) -> float:
+    """Return how far two boxes are apart, as a share of the image; not above 0 where they overlap."""
+    return max(
+        max(one.x0, other.x0) - min(one.x1, other.x1),
+        max(one.y0, other.y0) - min(one.y1, other.y1),
+    )
+
+
 def fit(place: Place, box: Box, frame: Box | None = None) -> Fit:
     """Tell whether a box is at a place, measured by the image or by another box."""
     x0, y0, x1, y1 = box.x0, box.y0, box.x1, box.y1

@@ -42,14 +42,6 @@ def relate(side: Side, one: Box, other: Box) -> Fit:
     return "yes" if max(across, down) <= 0 else "perhaps"
 
 
-def gap_between(one: Box, other: Box) -> float:
-    """Return how far two boxes are apart, as a share of the image; not above 0 where they overlap."""
-    return max(
-        max(one.x0, other.x0) - min(one.x1, other.x1),
-        max(one.y0, other.y0) - min(one.y1, other.y1),
-    )
-
-
 def relate_between(one: Box, ends: tuple[Box, Box]) -> Fit:
     """Tell whether ``one`` is between two others, along the axis on which these are further apart."""
     (x, y), (x0, y0), (x1, y1) = _centre(one), _centre(ends[0]), _centre(ends[1])

@@ -7,8 +7,8 @@ from collections.abc import Collection
 import msgspec
 
 from pipeline.quality.claims.evidence import Evidence
-from pipeline.quality.claims.positions import Fit, fit, where
-from pipeline.quality.claims.relations import gap_between, relate, relate_between
+from pipeline.quality.claims.positions import Fit, fit, gap_between, where
+from pipeline.quality.claims.relations import relate, relate_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
@@ -105,7 +105,9 @@ def candidates(statement: Statement, index: int, evidence: Evidence) -> tuple[tu
     assert mention.sense is not None
     boxes = evidence.boxes_of(mention.sense)
     held = statement.mentions[index + 1] if index + 1 < len(statement.mentions) else None
-    if held is None or held.sense is None or held.sense.open or not held.real or mention.many or mention.owner:
+    if held is None or held.sense is None or held.sense.open or mention.many or mention.owner:
+        return boxes, False
+    if not held.real or held.article == "no":
         return boxes, False
     places = [each.place for each in statement.located]
     between = [

@@ -36,6 +36,8 @@ class CategoryWords(Record):
     """May be meant, or may be something else."""
     several: tuple[str, ...] = ()
     """One word for a number of them."""
+    gear: dict[str, str] = Field(default_factory=dict)
+    """Name of some of the things → the category of what these always have: a skier has skis."""
     hints: tuple[str, ...] = ()
     """Words in a caption that make the thing believable where nobody drew a box."""
     loose: bool = False
@@ -87,6 +89,8 @@ class Sense(msgspec.Struct, frozen=True, gc=False):
     """Whether one of it is a number of things, as with ``crowd``."""
     made: bool
     """Whether a wooden one, say, is a real one."""
+    gear: frozenset[str] = frozenset()
+    """Labels of what everybody of this name has."""
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
@@ -149,6 +153,7 @@ class _Meaning(msgspec.Struct):
     loose: bool = False
     several: bool = False
     made: bool = False
+    gear: set[str] = msgspec.field(default_factory=set)
 
 
 class _Builder:
@@ -220,6 +225,9 @@ class _Builder:
             self._add(word, everyone, (), open_=True, loose=entry.loose)
         for word in entry.several:
             self._add(word, everyone, (), open_=True, loose=True, several=True)
+        for word, category in entry.gear.items():
+            if _one(word) in self._meanings:
+                self._meanings[_one(word)].gear |= set(self._names.get(_tidy(category), ()))
         for word in (name, *entry.same, *entry.kinds, *entry.wider, *entry.perhaps):
             meaning = self._meanings.get(_one(word))
             if meaning is not None:
@@ -255,7 +263,7 @@ class _Builder:
             plural, *others = meaning.plurals or (word,)
             sense = Sense(
                 word, plural, frozenset(meaning.may), frozenset(meaning.sure), meaning.open, meaning.loose,
-                meaning.several, meaning.made,
+                meaning.several, meaning.made, frozenset(meaning.gear),
             )  # fmt: skip
             alike = plural == word
             spelt = [(word, None if alike else False), *((each, None if alike else True) for each in (plural, *others))]

@@ -1,0 +1,130 @@
+"""Whether a number that a sentence gives is meant to be all there are, and what several numbers add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.quality.claims.evidence import Evidence, Range
+from pipeline.quality.claims.positions import area
+from pipeline.quality.reading.lexicon import Sense
+from pipeline.quality.reading.mentions import Mention
+from pipeline.quality.reading.statements import Statement
+from pipeline.quality.reading.vocabulary import BE, FUNCTION, NOT, ORDINALS, SIGNS, word_set
+
+_ALIKE = 4  # ratio of the areas of things that are about as large as each other
+_OTHERS = word_set("while whereas others remaining rest more besides")
+"""Words by which a sentence goes on to speak of further things."""
+_OF_SOME = word_set(
+    "have has had wear wears wearing hold holds look looks seem seems appear appears do don't facing looking face faces "
+    "with without in who that whose closest nearest nearer further farther"
+)
+"""Words after a number of things that pick some of them by what they have or do."""
+_SCENIC = word_set(
+    "is are stand stands standing sit sits sitting seated wait waits waiting walk walks walking gather gathered "
+    "gathering lie lies lying ride rides riding ski skiing surf surfing play plays playing graze grazing park parked "
+    "moored docked lined present around in on at by try trying share swim swimming fly flying gathered help"
+)
+"""Words that are as good as "are there"."""
+
+
+def is_whole(
+    statement: Statement, mention: Mention, sense: Sense, mentions: Sequence[Mention], evidence: Evidence
+) -> bool:
+    """Tell whether a sentence that begins with a number of alike things surely means all of them.
+
+    "Two bears play in the water" leaves it open whether there is a third, but hardly if three of a size are seen.
+    """
+    if mention.first != statement.first or mention.described or mention.vague or mention.part or mention.pronoun:
+        return False
+    if mention.article in ("the", "another") or (mention.low or 0) < 2 or _is_of_some(statement, mention):
+        return False
+    if has_others(statement, mention, sense, mentions):
+        return False
+    clear = evidence.clear(sense) or evidence.clear_of_role(sense)
+    areas = sorted(area(evidence.boxes[index]) for index in clear)
+    return 1 < len(areas) <= 2 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
+
+
+def _is_of_some(statement: Statement, mention: Mention) -> bool:
+    """Tell whether some of the things are picked: "two people have hats", "two chairs are by the window"."""
+    low, index = statement.low, mention.last + 1
+    if index < statement.stop and low[index] in BE:
+        index += 1
+        if index < statement.stop and low[index] in FUNCTION and low[index] not in NOT:
+            return True
+    return index < statement.stop and low[index] in _OF_SOME
+
+
+def has_others(statement: Statement, mention: Mention, sense: Sense, mentions: Sequence[Mention]) -> bool:
+    """Tell whether a message speaks of more such things than a mention."""
+    for other in mentions:
+        if other is mention or other.sense is None or not other.sense.may & sense.may:
+            continue
+        if other.like >= 0:
+            if _is_further(statement, mention, other):
+                return True
+        elif other.described or other.counted or other.article in ("a", "another") or other.sense.several:
+            return True
+    return False
+
+
+def _is_further(statement: Statement, mention: Mention, other: Mention) -> bool:
+    """Tell whether "one" or "a third" is not among a number of things that was named before."""
+    low = statement.low
+    if not statement.first <= other.first < statement.stop:
+        return False
+    ordinals = [ORDINALS[word] for word in low[other.first : other.last + 1] if word in ORDINALS]
+    return any(each > (mention.low or 0) for each in ordinals) or not _OTHERS.isdisjoint(
+        low[mention.last + 1 : other.last + 1]
+    )
+
+
+def is_far_fewer(statement: Statement, mention: Mention, there: Range, evidence: Evidence, sense: Sense) -> bool:
+    """Tell whether "only two people are waiting" cannot be meant, since captions and boxes have a crowd of them."""
+    if mention.part or mention.described or mention.colours or mention.article in ("the", "another"):
+        return False
+    low, index = statement.low, mention.last + 1
+    after = low[index] if index < statement.stop else "."
+    if not (mention.exact or mention.answers) or mention.high is None or after not in _SCENIC:
+        return False
+    if after in ("is", "are") and low[index + 1] not in _SCENIC:
+        return False
+    needed = 2 * mention.high + 1
+    if there.low < needed and len(evidence.clear_of_role(sense)) < needed:
+        return False
+    return len(evidence.crowded(sense)) > 1
+
+
+def sum_with_more(statement: Statement, mention: Mention) -> int:
+    """Return the sum of "two on the left and three more on the right", 0 where a number adds to no other."""
+    if not mention.described or mention.part or mention.low is None or mention.vague:
+        return 0
+    if not {"more", "another", "other", "others"} & set(statement.low[mention.first : mention.last + 2]):
+        return 0
+    total = mention.low
+    for other in statement.mentions:
+        if other is mention:
+            break
+        if other.sense is mention.sense and other.low is not None and not (other.part or other.vague):
+            total += other.low
+    return total if total > mention.low else 0
+
+
+def listed_total(statement: Statement, subject: Sense) -> tuple[Mention, Mention, int] | None:
+    """Return the first and last of the things that an answer lists, and how many they are: "a man and two girls"."""
+    listed: list[Mention] = []
+    index = statement.first
+    for mention in statement.mentions:
+        between = statement.low[index : mention.first]
+        fits = mention.sense is not None and mention.sense.may <= subject.may and not mention.sense.several
+        if mention.pronoun or not fits or any(word not in ("and", ",", "plus") for word in between):
+            break
+        if mention.part or mention.vague or mention.article in ("the", "any", "no") or mention.many is None:
+            return None
+        if mention.many and mention.low is None:
+            return None
+        listed.append(mention)
+        index = mention.last + 1
+    if len(listed) < 2 or (index < statement.stop and statement.low[index] not in SIGNS):
+        return None
+    return listed[0], listed[-1], sum(mention.low or 1 for mention in listed)
