@@ -6,14 +6,14 @@ import msgspec
 
 from pipeline.quality.claims.judging import Judge
 from pipeline.quality.claims.yes_no import judge_agreement
-from pipeline.quality.reading.lexicon import Lexicon
+from pipeline.quality.reading.lexicon import Lexicon, Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.parsing import read_statement
 from pipeline.quality.reading.pronouns import NOUNLESS, Memory
 from pipeline.quality.reading.questions import Asked, remember
 from pipeline.quality.reading.sentences import Text, split_sentences
-from pipeline.quality.reading.statements import Located, Relation, Statement
-from pipeline.quality.reading.vocabulary import BE, SEES, THERE, word_set
+from pipeline.quality.reading.statements import Listed, Located, Relation, Statement
+from pipeline.quality.reading.vocabulary import BE, SEES, SIGNS, THERE, word_set
 
 _LEADS = BE | THERE | SEES | word_set("it that i we you can could one just only mainly mostly , a the")
 """Words before what an answer names in reply to "what is there?"."""
@@ -102,6 +102,8 @@ def _named(statement: Statement) -> list[int]:
 
 def _complete_count(asked: Asked, subject: Mention, statement: Statement) -> None:
     """Let the first number of an answer be about all that its question asks for."""
+    if subject.sense is not None and not (asked.restricted or asked.guess):
+        statement.listed = _listed_total(statement, subject.sense)
     for mention in statement.mentions:
         if not mention.counted or mention.sense is None or subject.sense is None:
             continue
@@ -114,6 +116,25 @@ def _complete_count(asked: Asked, subject: Mention, statement: Statement) -> Non
         mention.part &= asked.restricted or not mention.pronoun
         mention.total = not (asked.restricted or mention.described or mention.part or mention.article == "the")
         return
+
+
+def _listed_total(statement: Statement, subject: Sense) -> Listed | None:
+    """Return how many things an answer lists that is nothing but a list: "a man and two girls"."""
+    listed: list[Mention] = []
+    index = statement.first
+    for mention in statement.mentions:
+        between = statement.low[index : mention.first]
+        fits = mention.sense is not None and mention.sense.may <= subject.may and not mention.sense.several
+        is_counted = mention.counted or mention.many is False
+        if mention.part or mention.vague or mention.article in ("the", "any", "no") or not is_counted:
+            return None
+        if mention.pronoun or not fits or any(word not in ("and", ",", "plus") for word in between):
+            return None
+        listed.append(mention)
+        index = mention.last + 1
+    if len(listed) < 2 or (index < statement.stop and statement.low[index] not in SIGNS):
+        return None
+    return Listed(listed[0].first, listed[-1].last, sum(each.low or 1 for each in listed), subject)
 
 
 def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sole: bool) -> None:

@@ -21,6 +21,7 @@ _FEW = 3  # fewer boxes than this do not go with "several" or "a herd" in a capt
 _MOST_OF = {"few": 6, "several": 9, "couple": 4}
 """How many people may see where they write so of few boxes; any number where they write of a group."""
 _THRONGS = frozenset(("crowd", "audience"))
+_MANY = 7  # from so many boxes on, nobody is held to a wide word's number
 _REACH = 8  # words of a caption between a thing and where it is
 _AT = frozenset("on in at near by atop inside around surrounding along across under beneath of".split())
 _HOLDING = frozenset("with holding carrying wearing holds carries wears using riding".split())
@@ -165,6 +166,8 @@ class Evidence:
         told, spoken = self._told(sense, len(boxes))
         numbers = [value for value in told if value is not None]
         crowd = any(self.boxes[index].crowd for index in boxes)
+        if high is None and sense.open and boxes and not crowd and len(boxes) < _MANY and self._is_bounded(sense):
+            high = len(boxes)
         if len(boxes) >= _UNCOUNTED and not crowd and not sense.open and len(numbers) == len(told) > 0:
             high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
         for value in told:
@@ -238,6 +241,15 @@ class Evidence:
         if known is None:
             known = self._all[sense.word] = bool(sense.sure) and self._most_told(sense) <= len(self.boxes_of(sense))
         return known
+
+    def _is_bounded(self, sense: Sense) -> bool:
+        """Tell whether there can be no more of a wide or doubtful word than boxes: captions count or name so many."""
+        if sense.several or sense.loose:
+            return False
+        if sense.sure:
+            return self.is_all(sense)
+        spoken = {said.caption for said in self.said if said.sense.may & sense.may}
+        return len(sense.may) == 1 and len(spoken) > 1 and self._most_told(sense) <= len(self.boxes_of(sense))
 
     def _most_told(self, sense: Sense) -> int:
         told: dict[int, int] = {}

@@ -16,7 +16,7 @@ from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.sentences import Text
-from pipeline.quality.reading.statements import Statement
+from pipeline.quality.reading.statements import Listed, Statement
 from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
 from pipeline.records import Claim, ClaimKind, Verdict
 
@@ -89,6 +89,8 @@ class Judge:
         for each in read_comparisons(statement, self.evidence):
             if not statement.is_hedged(each.first):
                 self.add(each.first, each.last, "comparison", each.verdict, each.boxes, (), each.detail)
+        if statement.listed is not None:
+            self._total(statement.listed)
         for word in statement.nobody:
             self._nobody(statement, word)
         for located in statement.located:
@@ -201,6 +203,12 @@ class Judge:
         if verdict == "contradicted" and self._is_doubted(statement, mention, sense, known=mention.article == "the"):
             verdict = "not checkable"
         self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
+
+    def _total(self, listed: Listed) -> None:
+        there = self.evidence.count(listed.sense)
+        verdict = judge_number(listed.total, listed.total, True, there)
+        detail = f"these are {listed.total}, and the boxes show {told(len(there.boxes), listed.sense)}"
+        self.add(listed.first, listed.last, "count", verdict, there.boxes, there.captions, detail)
 
     def _colours(self, statement: Statement, mention: Mention, sense: Sense) -> None:
         colours = said_colours(statement, mention)

@@ -9,14 +9,14 @@ from pipeline.quality.claims.positions import area
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, FUNCTION, NOT, ORDINALS, SIGNS, word_set
+from pipeline.quality.reading.vocabulary import BE, FUNCTION, NOT, ORDINALS, word_set
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
 _OTHERS = word_set("while whereas others remaining rest more besides")
 """Words by which a sentence goes on to speak of further things."""
 _OF_SOME = word_set(
-    "have has had wear wears wearing hold holds look looks seem seems appear appears do don't facing looking face faces "
-    "with without in who that whose closest nearest nearer further farther"
+    "have has had wear wears wearing hold holds look looks seem seems appear appears do don't facing looking face "
+    "faces with without in who that whose closest nearest nearer further farther"
 )
 """Words after a number of things that pick some of them by what they have or do."""
 _SCENIC = word_set(
@@ -42,7 +42,7 @@ def is_whole(
         return False
     clear = evidence.clear(sense) or evidence.clear_of_role(sense)
     areas = sorted(area(evidence.boxes[index]) for index in clear)
-    return 1 < len(areas) <= 2 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
+    return 1 < len(areas) <= 3 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
 
 
 def _is_of_some(statement: Statement, mention: Mention) -> bool:
@@ -108,23 +108,3 @@ def sum_with_more(statement: Statement, mention: Mention) -> int:
         if other.sense is mention.sense and other.low is not None and not (other.part or other.vague):
             total += other.low
     return total if total > mention.low else 0
-
-
-def listed_total(statement: Statement, subject: Sense) -> tuple[Mention, Mention, int] | None:
-    """Return the first and last of the things that an answer lists, and how many they are: "a man and two girls"."""
-    listed: list[Mention] = []
-    index = statement.first
-    for mention in statement.mentions:
-        between = statement.low[index : mention.first]
-        fits = mention.sense is not None and mention.sense.may <= subject.may and not mention.sense.several
-        if mention.pronoun or not fits or any(word not in ("and", ",", "plus") for word in between):
-            break
-        if mention.part or mention.vague or mention.article in ("the", "any", "no") or mention.many is None:
-            return None
-        if mention.many and mention.low is None:
-            return None
-        listed.append(mention)
-        index = mention.last + 1
-    if len(listed) < 2 or (index < statement.stop and statement.low[index] not in SIGNS):
-        return None
-    return listed[0], listed[-1], sum(mention.low or 1 for mention in listed)

@@ -32,10 +32,16 @@ _ENDINGS = ("ing", "ed", "ly")
 _LONGEST = 7  # words of a noun phrase before its name
 _NO_END = NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
 _HOLDS = word_set("take takes fit fits seat seats")
-_SEEN_AFTER = {"for": word_set("except look looks room"), "as": word_set("such well"), "like": word_set("look looks")}
+_SEEN_AFTER = {"for": word_set("except look looks"), "as": word_set("such well"), "like": word_set("look looks")}
 """Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
 _ALONE = word_set("single lone sole solitary only")
 _NOT_EVEN = frozenset((("anything", "but"), ("let", "alone"), ("much", "less"), ("never", "mind")))
+_BECOMES = word_set(
+    "turn turned turns turning transform transformed transforms made make making shaped shape carved carve sculpted "
+    "cut cuts cutting folded fold converted convert changed change grow grows grown growing grew moulded molded bump "
+    "bumps bumped crash crashes crashed run runs ran blend blends evolve evolved"
+)
+"""Verbs of what becomes a thing, or meets one, with "into"."""
 _RATES = word_set("a an at")
 _PERIODS = word_set("hour day week month year minute second night time")
 _COMPARES = word_set("more less fewer rather")
@@ -172,9 +178,14 @@ def _read_setting(low: list[str], found: Mention) -> None:
     is_idiom = word == "by" and low[found.first : found.last + 1] == ["the", "book"]
     if is_idiom or (word in _HOLDS and found.counted) or (low[index - 1], word) in _NOT_EVEN:
         found.real = False
+    elif word == "into":
+        found.real &= low[index - 1] not in _BECOMES and low[index - 2] not in _BECOMES
     elif word in NOT_REALLY:
         before = low[index - 1]
-        found.real &= before not in _COMPARES if word == "than" else before in _SEEN_AFTER.get(word, ())
+        if word == "than":
+            found.real &= before not in _COMPARES and found.article != "a"  # "no bigger than a bird"
+        else:
+            found.real &= before in _SEEN_AFTER.get(word, ())
     elif word == "of" and index and low[index - 1] in DEPICTED:
         whole = index - 2 if low[index - 2] in ("a", "an", "the", "this") else index - 1
         is_whole = whole <= 0 or low[whole - 1] in SIGNS or low[whole - 1] in _OPENERS

@@ -45,6 +45,15 @@ class Located(msgspec.Struct, gc=False):
     """Whether nothing without a name in the lexicon may be meant instead."""
 
 
+class Listed(msgspec.Struct, gc=False):
+    """All things of a sort that an answer lists, instead of saying how many there are."""
+
+    first: int
+    last: int
+    total: int
+    sense: Sense
+
+
 class Statement(msgspec.Struct):
     """One sentence."""
 
@@ -78,6 +87,8 @@ class Statement(msgspec.Struct):
     """The thing on or beside which these are."""
     partial: bool = False
     """Whether its question asks for some of the things only, such as those on the left."""
+    listed: Listed | None = None
+    """What it lists, where its question asks how many there are."""
     size: bool | None = None
     """Whether its question asks for the larger (true) or the smaller one (false) of some things."""
     rivals: tuple[Mention, Mention] | None = None

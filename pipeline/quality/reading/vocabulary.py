@@ -86,7 +86,7 @@ HEDGES = word_set(
 )
 """Words that make a clause a guess, a rule, a wish or a tale of another time."""
 NOT_REALLY = word_set(
-    "for like as into than need needs needed require requires requiring want wants wanted await awaits awaiting "
+    "for like as than need needs needed require requires requiring want wants wanted await awaits awaiting "
     "expecting hoping resemble resembles resembling imitating instead rather pretend without avoid avoids avoiding "
     "prevent prevents called named nicknamed titled labelled labeled via per every such regarding about versus catch "
     "catching prefer prefers suits suit suitable mention mentions cost costs unlike minus won win wins"
