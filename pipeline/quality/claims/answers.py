@@ -153,7 +153,8 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
         return
     for start, each in said:
         is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
-        is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[first:start])
+        named = statement.mentions[each.subjects[0]].last + 1 if each.subjects else first
+        is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[named:start])
         if each.subjects and not (is_joined or is_told):
             if sole and start == first and isinstance(each, Located):
                 each.subjects = (*places, *each.subjects)

@@ -34,6 +34,8 @@ _PASSIVES = word_set("be been turned come made up")
 _AT = word_set("in at on around")
 _SCENES = IMAGES | VENUES
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
+_LONE = word_set("lone sole solitary single")
+_HAS = word_set("has have wears wear holds hold looks look")
 _MEANS = word_set("by with to for of on in from at")
 _INTRODUCES = THERE | SEES | word_set("of is i total")
 
@@ -108,7 +110,7 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
     if mention.exact and not mention.part:
         if mention.article == "a" and statement.before(mention.first) in _MEANS:
             return False  # "held by a single person"
-        return not _is_narrowed(statement, mention)
+        return _is_alone(statement, mention) or not _is_narrowed(statement, mention)
     if mention.described or mention.part or mention.vague or mention.article in ("the", "another"):
         return False
     low, after = statement.low, statement.after(mention)
@@ -125,6 +127,13 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
         return True
     earlier = low[max(statement.first, index - 6) : index]
     return low[index] in BE and any(word in _INTRODUCES or word == "number" for word in earlier)
+
+
+def _is_alone(statement: Statement, mention: Mention) -> bool:
+    """Tell whether "a lone zebra stands next to a giraffe", which says that there is no other."""
+    after = statement.after(mention)
+    is_lone = not _LONE.isdisjoint(statement.low[mention.first : mention.head])
+    return is_lone and mention.first == statement.first and (after in VERBS or after in BE) and after not in _HAS
 
 
 def _is_narrowed(statement: Statement, mention: Mention) -> bool:
@@ -157,6 +166,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         return after not in VERBS or after in BE
     if before == ",":
         return ends
+    if before in BE and statement.low[mention.first].endswith("ing"):
+        return True  # "two people are riding bicycles"
     if before in BE and statement.low[mention.first - 2] in THERE:
         return True
     return before == "of" or before in SEES or before in THERE

@@ -248,6 +248,10 @@ class Evidence:
             return False
         if sense.sure:
             return self.is_all(sense)
+        if not (
+            (self.person and sense.may == self.person.may) or any(said.sense.word == sense.word for said in self.said)
+        ):
+            return False
         spoken = {said.caption for said in self.said if said.sense.may & sense.may}
         return len(sense.may) == 1 and len(spoken) > 1 and self._most_told(sense) <= len(self.boxes_of(sense))
 

@@ -10,7 +10,7 @@ from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
-from pipeline.quality.claims.totals import is_far_fewer, is_whole, sum_with_more
+from pipeline.quality.claims.totals import is_far_fewer, is_whole, sum_with_more, too_few_at
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
@@ -192,6 +192,9 @@ class Judge:
         if verdict == "supported" and together and there.high is not None and together > there.high:
             verdict = "contradicted"
         detail = f"the boxes show {told(len(there.boxes), sense)}"
+        present = too_few_at(statement, mention, sense, self.evidence) if verdict == "supported" else ()
+        if present:
+            verdict, detail = "contradicted", f"the boxes show {told(len(present), sense)} there"
         if there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted":
             verdict = "not checkable"
         elif verdict != "contradicted" and len(places) == 1 and low >= 2 and not (mention.vague or mention.part):

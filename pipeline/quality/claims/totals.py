@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.quality.claims.evidence import Evidence, Range
-from pipeline.quality.claims.positions import area
+from pipeline.quality.claims.positions import area, gap_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
@@ -19,6 +19,7 @@ _OF_SOME = word_set(
     "faces with without in who that whose closest nearest nearer further farther"
 )
 """Words after a number of things that pick some of them by what they have or do."""
+_AT = word_set("at around")
 _SCENIC = word_set(
     "is are stand stands standing sit sits sitting seated wait waits waiting walk walks walking gather gathered "
     "gathering lie lies lying ride rides riding ski skiing surf surfing play plays playing graze grazing park parked "
@@ -105,6 +106,29 @@ def sum_with_more(statement: Statement, mention: Mention) -> int:
     for other in statement.mentions:
         if other is mention:
             break
+        if other.sense is mention.sense and (other.like >= 0 or ":" in statement.low[other.last : mention.first]):
+            return 0  # "three bottles: a large one on the left and two more ..."
         if other.sense is mention.sense and other.low is not None and not (other.part or other.vague):
             total += other.low
     return total if total > mention.low else 0
+
+
+def too_few_at(statement: Statement, mention: Mention, sense: Sense, evidence: Evidence) -> tuple[int, ...]:
+    """Return the boxes of a thing at a table, where a sentence has clearly fewer of it "at the table"."""
+    if mention.part or mention.described or mention.vague or mention.high is None or mention.article == "the":
+        return ()
+    at = statement.at if mention.answers else None
+    if not mention.answers:
+        index = next(
+            (k for k in range(mention.last + 1, min(mention.last + 4, statement.stop)) if statement.low[k] in _AT), 0
+        )
+        at = statement.starting_at(index + 1) if index else None
+    others = evidence.boxes_of(at.sense) if at is not None and at.sense is not None else ()
+    if not others or (not mention.answers and not mention.exact):
+        return ()
+    there = tuple(
+        one
+        for one in evidence.clear(sense)
+        if one not in others and any(gap_between(evidence.boxes[one], evidence.boxes[other]) <= 0 for other in others)
+    )
+    return there if len(there) > mention.high + (not mention.exact) else ()

@@ -6,10 +6,11 @@ import msgspec
 
 from pipeline.quality.reading.attachment import NAMELESS, OBJECTS, gap, is_fronted, is_parted, is_unknown
 from pipeline.quality.reading.lexicon import Sense
+from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.pronouns import Memory, is_nounless
 from pipeline.quality.reading.statements import Relation, Side, Statement
-from pipeline.quality.reading.vocabulary import SIGNS, word_set
+from pipeline.quality.reading.vocabulary import BE, SIGNS, VERBS, word_set
 
 _SIDES: dict[str, Side] = {
     "above": "above", "below": "below", "beneath": "below", "underneath": "below", "under": "below", "beside": "near",
@@ -32,14 +33,27 @@ def read_relations(found: Statement, memory: Memory) -> None:
             continue  # "a picture of the beer on the table" is about the beer
         subjects = _subjects(found, k, start)
         if subjects or not k or start == found.first:
+            last = mention
             others: tuple[Sense, ...] = (mention.sense,)
             if side == "between" and not mention.many:
                 other = found.mentions[k + 1] if k + 1 < len(found.mentions) else None
                 if other is None or other.sense is None or other.many or found.low[mention.last + 1] != "and":
                     continue
-                others = (mention.sense, other.sense)
+                others, last = (mention.sense, other.sense), other
+            if not subjects:
+                subjects = _after(found, side, start, last)
             found.relations.append(Relation(side, start, index, others, k, subjects))
     _read_relations_to_it(found, memory)
+
+
+def _after(found: Statement, side: Side, start: int, thing: Mention) -> tuple[int, ...]:
+    """Return what stands behind the words for a side: "next to the laptop are three books"."""
+    ahead = next((k for k, each in enumerate(found.mentions) if each.first > thing.last), None)
+    if ahead is None or found.mentions[ahead].pronoun:
+        return ()
+    verb = found.low[thing.last + 1]
+    whole = Place(start, thing.last, "", "", "", "relation")
+    return (ahead,) if (verb in BE or verb in VERBS) and is_fronted(found, whole, ahead, []) else ()
 
 
 def _read_relations_to_it(found: Statement, memory: Memory) -> None:

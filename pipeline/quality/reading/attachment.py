@@ -45,7 +45,7 @@ _NO_POINTERS = word_set(
     "against along over between around through across beyond inside opposite past within below beneath and or it he "
     "she they him her his its their this these those another one ones both all two three four five six seven"
 )
-_TAKEN = word_set("occupied filled dominated covered up")
+_TAKEN = word_set("occupied filled dominated covered taken up shown seen")
 NAMELESS = ARTICLES | DEFINITE | ADJECTIVES
 """Words before a noun that name nothing."""
 _FINITE = VERBS | BE
@@ -67,12 +67,13 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     if ahead is not None and is_fronted(found, place, ahead, places):
         return Located(place, (ahead,))
     earlier = [k for k, each in enumerate(mentions) if each.last < place.first and not each.owner]
+    passed = -1
     if len(earlier) > 1 and _is_passed_over(found, earlier[-1], place):
-        earlier.pop()
+        passed = mentions[earlier.pop()].last
     if not earlier:
         return Located(place, ())
     nearest = earlier[-1]
-    between = gap(found, mentions[nearest].last + 1, place.first)
+    between = gap(found, max(passed, mentions[nearest].last) + 1, place.first)
     if between == "other":
         return Located(place, ())
     subjects = [nearest]
@@ -130,7 +131,7 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
             continue
         if word == "," and each > begin:
             return False
-        if word == "by" and low[each - 1] in _TAKEN:
+        if word in _TAKEN or (word == "by" and low[each - 1] in _TAKEN):
             continue
         if word in _NO_POINTERS or not (word in _POINTERS or word.endswith(("ing", "ed", "ly"))):
             return False

@@ -87,6 +87,8 @@ ROOMS = word_set(
     "kitchen room bathroom bedroom field restaurant court yard garden park patio hall office beach enclosure"
 )
 """What the image shows as good as whole."""
+_WAYS = word_set("street road pavement sidewalk track tracks platform path lane runway aisle slope")
+"""What runs through the image, mostly from side to side or in the middle."""
 _TURNED = word_set(
     "looking look looks looked facing face faces faced turning turn turns turned heading head heads headed leaning "
     "lean leans leaned pointing point points pointed moving move moves moved walking walk walks going go goes "
@@ -152,7 +154,7 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
         whole = low[last] in IMAGES or low[last] == "it"
         place.aside = entry == "to" and last < index and (not tail or low[first] in _FARTHER)
         place.close = far or tail in _NARROW
-        place.rough = low[last] in ROOMS
+        place.rough = low[last] in ROOMS or low[last] in _WAYS
         place.loose = across == "middle" and not tail and last < index
         if across == "middle" and not (down or tail) and whole:
             place.down = "middle"
@@ -251,7 +253,10 @@ def _read_frame(low: list[str], index: int, stop: int, beside: bool) -> tuple[Fr
     if low[index] != "of":
         return "", -1, last
     if after < stop and (
-        low[after] in ("center", "centre", "middle") or low[after] in ROOMS or (low[after] == "it" and not beside)
+        low[after] in ("center", "centre", "middle")
+        or low[after] in ROOMS
+        or low[after] in _WAYS
+        or (low[after] == "it" and not beside)
     ):
         return "image", -1, after
     return ("relation" if beside else "thing"), index + 1, last

@@ -136,6 +136,12 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
         if not is_nounless(low, index + 4, stop):
             return False
         found.last, found.part = index + 3, True
+    elif after in ("more", "others") and (after == "others" or is_nounless(low, index + 2, stop)) and beyond != "than":
+        if [after, beyond] == ["more", "or"]:
+            return False
+        found.last, found.many, found.low, found.high = index + 1, True, value, value
+        found.described, found.article = True, "another"
+        return True
     elif after == "in" and beyond in ("all", "total"):
         found.last = index + 2
     elif not is_nounless(low, index + 1, stop) or (word == "one" and not _IMPERSONAL.isdisjoint((before, after))):
