@@ -59,6 +59,10 @@ def judge_absence_at(sense: Sense, scope: Scope, there: Range, evidence: Evidenc
         found = tuple(index for index in clear if fits_well(scope.place, evidence.boxes[index]))
     elif scope.owner is not None:
         found = _with(scope.owner, clear, evidence)
+    elif scope.human and evidence.person is not None:
+        others = evidence.boxes_of(evidence.person)
+        near = [index for index in clear if len(others) == 1 and scope.beside and index != others[0]]
+        found = tuple(k for k in near if relate("near", evidence.boxes[k], evidence.boxes[others[0]]) == "yes")
     elif scope.thing is not None and scope.thing.sense is not None:
         noun = scope.thing.sense.word
         others = evidence.boxes_of(scope.thing.sense)
@@ -133,6 +137,8 @@ def _is_denied(statement: Statement, index: int, mention: Mention, denied: set[i
             if low[position] in SIGNS or low[position] in ("but", "and"):
                 return False
             if low[position] in NOT:
+                if low[mention.last + 1 : mention.last + 2] == ["but"]:
+                    return False  # "not a horse but a bicycle"
                 return _denies(statement, position, mention)
     return False
 

@@ -36,7 +36,7 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
         if asked.restricted:
             statement.narrowed, statement.at = True, asked.at
         if not order:
-            statement.guess |= asked.guess
+            statement.guessed = asked.subject.sense if asked.guess and asked.subject is not None else None
             statement.imagined = asked.imagined and not _is_told(text.low, first, stop)
             last = asked.statements[-1] if asked.statements else None
             statement.partial = last is not None and (last.has_place or (asked.how_many and len(last.mentions) > 1))

@@ -239,7 +239,8 @@ class Evidence:
         """Tell whether the boxes are all that a wide word such as "bag" can mean: captions speak of no more."""
         known = self._all.get(sense.word)
         if known is None:
-            known = self._all[sense.word] = bool(sense.sure) and self._most_told(sense) <= len(self.boxes_of(sense))
+            is_known = bool(sense.sure) or not any(said.sense.word == sense.word for said in self.said)
+            known = self._all[sense.word] = is_known and self._most_told(sense) <= len(self.boxes_of(sense))
         return known
 
     def _is_bounded(self, sense: Sense) -> bool:
@@ -248,6 +249,8 @@ class Evidence:
             return False
         if sense.sure:
             return self.is_all(sense)
+        if not self.captions:
+            return False
         if not (
             (self.person and sense.may == self.person.may) or any(said.sense.word == sense.word for said in self.said)
         ):

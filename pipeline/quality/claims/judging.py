@@ -136,6 +136,8 @@ class Judge:
         """
         if (statement.imagined and not known) or sense.may & self.denied:
             return True
+        if statement.guessed is not None and statement.guessed.may & sense.may:
+            return True
         return statement.is_hedged(mention.head) or _is_negated(statement, mention)
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:

@@ -64,6 +64,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False):
     """Whether it is about what is around that thing."""
     owner: Mention | None = None
     """Who or what does not have it."""
+    human: bool = False
+    """Whether it is about what is around "him" or "her"."""
     spot: str = ""
     """Noun of what has no box, on or at which there is none: ``counter``."""
     place: Place | None = None
@@ -181,6 +183,8 @@ def _scope_of(statement: Statement, index: int, mention: Mention | None) -> Scop
         thing = earlier[-1] if earlier else None
     if thing is not None:
         return Scope(whole=False, thing=thing, beside=word in _BESIDE)
+    if following[:1] in (["him"], ["her"]):
+        return Scope(whole=False, beside=word in _BESIDE, human=True)
     if word == "around" and following[:1] != ["the"]:
         return None
     return Scope(whole=False, spot=_spot(following))

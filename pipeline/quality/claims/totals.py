@@ -91,9 +91,13 @@ def is_far_fewer(statement: Statement, mention: Mention, there: Range, evidence:
     if after in ("is", "are") and low[index + 1] not in _SCENIC:
         return False
     needed = 2 * mention.high + 1
-    if there.low < needed and len(evidence.clear_of_role(sense)) < needed:
+    crowds = evidence.crowded(sense)
+    if there.low < needed and not (
+        any(said.sense.word == sense.word and said.caption in crowds for said in evidence.said)
+        and len(evidence.clear(evidence.person or sense)) >= needed
+    ):
         return False
-    return len(evidence.crowded(sense)) > 1
+    return len(crowds) > 1
 
 
 def sum_with_more(statement: Statement, mention: Mention) -> int:

@@ -17,6 +17,7 @@ _SIDES: dict[str, Side] = {
     "alongside": "near", "near": "near", "atop": "on", "on": "on", "between": "between",
 }  # fmt: skip
 _CLOSELY = word_set("directly right just immediately closely located positioned")
+_MINDS = word_set("eye eyes gaze attention focus focused sights interest mind")
 _BY = word_set("close right standing sitting parked")
 
 
@@ -27,7 +28,7 @@ def read_relations(found: Statement, memory: Memory) -> None:
         if index < found.first or mention.sense is None:
             continue
         side, start = _side_before(found, index)
-        if side is None:
+        if side is None or found.low[start - 1] in _MINDS:
             continue
         if start > found.first and _is_of_unknown(found, start - 1):
             continue  # "a picture of the beer on the table" is about the beer
@@ -65,7 +66,7 @@ def _read_relations_to_it(found: Statement, memory: Memory) -> None:
         if low[index] not in OBJECTS or not is_nounless(low, index + 1, found.stop):
             continue
         side, start = _side_before(found, index - 1)
-        if side is None:
+        if side is None or found.low[start - 1] in _MINDS:
             continue
         thing = sum(each.last < start for each in found.mentions)
         subjects = _subjects(found, thing, start)

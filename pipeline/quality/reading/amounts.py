@@ -135,6 +135,10 @@ def _read_bounds(low: list[str], start: int, index: int, found: Mention) -> None
     pair = f"{low[index - 1]} {word}" if index > start else word
     if pair == "at least":
         found.high, index = None, index - 2
+    elif pair in ("fewer than", "less than") and low[index - 2 : index - 1] == ["no"]:
+        found.high, index = None, index - 3
+    elif pair == "more than" and low[index - 2 : index - 1] == ["no"]:
+        found.low, index = 0, index - 3
     elif pair in ("more than", "greater than"):
         found.low, found.high, index = found.low + 1, None, index - 2
     elif pair in ("fewer than", "less than"):

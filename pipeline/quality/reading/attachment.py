@@ -121,6 +121,9 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
         return is_fronted(found, earlier, ahead, places)
     if index >= found.first and low[index] not in SIGNS and low[index] not in _LEAD_INS:
         return False
+    if index > found.first and low[index] == "," and low[place.last + 1 : place.last + 2] == [","]:
+        if any(each.last == index - 1 and each.first == found.first for each in found.mentions):
+            return False  # "The cat, on the left, leaves the bird alone"
     begin = place.last + 1
     if low[begin] == "," and "," in low[begin + 1 : begin + 5]:  # ", behind them, "
         begin = low.index(",", begin + 1)
@@ -156,7 +159,7 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
         word = low[index]
         if word in BREAKS or word in ("and", "or"):
             parted = word
-        elif word in ("it", "he", "she", "they"):
+        elif word in ("it", "he", "she", "they") and low[index - 1] != "of":
             first = found.mentions[0]
             if first.last + 1 != start or first.first != found.first:
                 verdict = "doubtful"

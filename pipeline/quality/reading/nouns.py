@@ -21,6 +21,7 @@ from pipeline.quality.reading.vocabulary import (
     NOT_REALLY,
     ORDINALS,
     OTHER,
+    PIECES,
     SEES,
     SIGNS,
     UNREAL,
@@ -140,7 +141,8 @@ def is_thing(found: Mention, low: list[str], stop: int, form: Form, lexicon: Lex
     """Tell whether a name is of a thing, and not half of another name or a word for a doing, as in "by bus"."""
     if found.owner:
         return True
-    if form.many is False and not (found.article or found.counted or found.exact):
+    is_piece = low[found.first - 1] == "of" and low[found.first - 2] in PIECES
+    if form.many is False and not (found.article or found.counted or found.exact or is_piece):
         return False
     return not is_modifier(low, found.last, stop, form, lexicon)
 

@@ -17,6 +17,7 @@ from pipeline.quality.reading.vocabulary import (
     FUNCTION,
     HEDGES,
     NOT,
+    PIECES,
     SEES,
     SIGNS,
     THERE,
@@ -106,6 +107,10 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
         return None
     if word in FUNCTION and form.sense is not None and not _has_article(low, first, index):
         return None
+    if not form.rest and word in PIECES and low[index + 1 : index + 2] == ["of"]:
+        whole = lexicon.forms.get(low[index + 2]) if index + 2 < stop else None
+        if whole and find_form(low, index + 2, stop, whole) is not None:
+            return None  # "a slice of orange" is of an orange
     if not form.rest and word in AMOUNTS and low[index + 1 : index + 2] == ["of"]:
         return None  # "a couple of birds" is no couple
     return form, owner

@@ -252,6 +252,11 @@ def _read_frame(low: list[str], index: int, stop: int, beside: bool) -> tuple[Fr
         return "image", -1, ahead
     if low[index] != "of":
         return "", -1, last
+    room = after
+    while room + 1 < stop and room < after + 3 and low[room] not in ROOMS and low[room] not in FUNCTION:
+        room += 1
+    if low[room] in ROOMS and not low[index:room] == ["from"]:
+        return "image", -1, room
     if after < stop and (
         low[after] in ("center", "centre", "middle")
         or low[after] in ROOMS
@@ -269,7 +274,8 @@ def _read_entry(low: list[str], start: int, key: int) -> tuple[int, str, bool]:
         far |= low[index] in ("far", "extreme", "outermost")
         index -= 1
     article = ""
-    if index >= start and low[index] in _PLACE_ARTICLES:
+    is_pronoun = index == key - 1 and low[index] in ("one", "both", "each") and low[key + 1 : key + 2] == ["of"]
+    if index >= start and low[index] in _PLACE_ARTICLES and not is_pronoun:
         article = "the"
         index -= 1
     elif index >= start and (low[index] in _VIEWERS or low[index] in _OF_IMAGE):

@@ -19,6 +19,9 @@ BREAKS = word_set("but while whereas although though because since so yet howeve
 _WIDE = word_set("if when whenever unless whether imagine supposing should once")
 """Hedges that reach to the end of the sentence."""
 
+_POINTS = word_set("suggest suggests suggesting imply implies implying hint hints hinting")
+"""Hedges of what comes after them only."""
+
 
 class Relation(msgspec.Struct, gc=False):
     """That one thing is beside, above or on another."""
@@ -75,7 +78,9 @@ class Statement(msgspec.Struct):
     denied: set[int] | None = None
     """Places among the mentions of what is said to be absent, once that has been asked."""
     guess: bool = False
-    """Whether all of it is a guess, since its question asks for one."""
+    """Whether all of it is a guess."""
+    guessed: Sense | None = None
+    """Of what its question asks to guess how many there might be."""
     imagined: bool = False
     """Whether what it names may be no more than thought of, since its question asks what somebody would do or wants."""
 
@@ -101,6 +106,8 @@ class Statement(msgspec.Struct):
         clause = bisect_left(self.breaks, word)
         for hedge in self.hedges:
             at = bisect_left(self.breaks, hedge)
+            if word < hedge and self.low[hedge] in _POINTS:
+                continue  # "the skis suggest that ..."
             if at == clause or (at < clause and self.low[hedge] in _WIDE):
                 return True
         return self.guess

@@ -52,6 +52,8 @@ AMOUNTS: dict[str, tuple[int, int | None]] = {
     "pairs": (2, None), "scattering": (2, None), "load": (2, None), "string": (2, None), "cluster": (2, None),
     "queue": (2, None), "majority": (1, None), "abundance": (3, None), "rest": (1, None),
 }  # fmt: skip
+PIECES = frozenset("slice slices piece pieces wedge wedges chunk chunks bit bits portion portions stick sticks".split())
+"""Parts of things that one eats, before "of"."""
 OF_AMOUNTS = AMOUNTS.keys() - word_set("several few many multiple numerous various countless couple dozen half-dozen")
 """Amounts that need "of" before a name: a couple of dogs."""
 NUMBER_AMOUNTS = word_set("couple pair duo twosome trio threesome foursome quartet dozen half-dozen")
