@@ -38,7 +38,7 @@ _INSIDE = 0.5  # share of a box inside another from which it is on or at it
 def judge_absence(sense: Sense, evidence: Evidence) -> tuple[Verdict, Range]:
     """Return whether there is no such thing, and the evidence."""
     there = evidence.count(sense)
-    clear = evidence.clear(sense)
+    clear = evidence.clear(sense) or evidence.clear_of_role(sense)
     if clear:
         return "contradicted", Range(len(clear), None, clear, there.captions)
     if there.boxes and evidence.speaks_of(sense):
@@ -120,6 +120,8 @@ def denials(statement: Statement) -> set[int]:
 
 def _is_denied(statement: Statement, index: int, mention: Mention, denied: set[int]) -> bool:
     low, before = statement.low, statement.before(mention.first)
+    if before in ('"', "“"):
+        return False  # a sign that says "no dogs"
     if mention.article == "no":
         return not mention.part and before not in _WANTS and (not mention.pronoun or _is_of_being(statement, mention))
     if before in LACKS or (before in ("or", "nor") and index - 1 in denied and mention.article in ("", "any")):

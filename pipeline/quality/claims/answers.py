@@ -19,7 +19,8 @@ _LEADS = BE | THERE | SEES | word_set("it that i we you can could one just only 
 """Words before what an answer names in reply to "what is there?"."""
 _STARTS = word_set(
     "in on at near by next beside to under above below behind between left right top bottom lower upper along towards "
-    "toward over down up high low just right"
+    "toward over down up high low just right opposite across against beyond inside within around past underneath "
+    "beneath among amid alongside somewhere far directly close all both"
 )
 """Words with which an answer begins that is nothing but places."""
 _IT = word_set("it them its their")

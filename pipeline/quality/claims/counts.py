@@ -23,17 +23,18 @@ from pipeline.quality.reading.vocabulary import (
 from pipeline.records import Verdict
 
 _SHOWN = word_set(
-    "visible present seen shown pictured depicted here altogether total all view sight found spotted counted around"
+    "visible present seen shown pictured depicted here altogether total all view sight found spotted counted around about out nearby"
 )
 _FILLERS = word_set(
     "also clearly only just still actually now exactly about at least a total of can be could easily make it that "
     "roughly"
 )
 _PICTURED = IMAGES | word_set("visible present seen shown pictured depicted")
-_PASSIVES = word_set("be been turned come made up")
+_PASSIVES = word_set("be been turned come made up left")
 _AT = word_set("in at on around")
 _SCENES = IMAGES | VENUES
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
+_DISTANT = word_set("distance background foreground nearby")
 _LONE = word_set("lone sole solitary single")
 _HAS = word_set("has have wears wear holds hold looks look")
 _MEANS = word_set("by with to for of on in from at")
@@ -131,9 +132,11 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
 
 def _is_alone(statement: Statement, mention: Mention) -> bool:
     """Tell whether "a lone zebra stands next to a giraffe", which says that there is no other."""
+    if _LONE.isdisjoint(statement.low[mention.first : mention.head]):
+        return False
     after = statement.after(mention)
-    is_lone = not _LONE.isdisjoint(statement.low[mention.first : mention.head])
-    return is_lone and mention.first == statement.first and (after in VERBS or after in BE) and after not in _HAS
+    is_listed = statement.before(mention.first) in ("and", ",") and statement.mentions[0].first == statement.first
+    return (mention.first == statement.first or is_listed) and (after in VERBS or after in BE) and after not in _HAS
 
 
 def _is_narrowed(statement: Statement, mention: Mention) -> bool:
@@ -158,7 +161,11 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
     listed = _listed(statement, mention)
     if listed[0].first == statement.first:
         rest = statement.low[listed[-1].last + 1 : statement.stop]
-        return rest[:1] == [] or rest[0] in SIGNS or not _PICTURED.isdisjoint(rest[:4])
+        if rest[:1] == [] or rest[0] in SIGNS or not _PICTURED.isdisjoint(rest[:4]):
+            return True
+        index = statement.mentions.index(mention)
+        is_placed = any(index in each.subjects and each.place.frame == "image" for each in statement.located)
+        return is_placed or not _DISTANT.isdisjoint(rest)
     before = statement.before(mention.first)
     if before == "and" and listed[0] is not mention:
         return True

@@ -24,6 +24,19 @@ _THRONGS = frozenset(("crowd", "audience"))
 _MANY = 7  # from so many boxes on, nobody is held to a wide word's number
 _REACH = 8  # words of a caption between a thing and where it is
 _AT = frozenset("on in at near by atop inside around surrounding along across under beneath of".split())
+_HAVING = frozenset("with has holding containing carrying full bearing covered".split())
+_SAME_SPOTS = tuple(
+    frozenset(words.split())
+    for words in (
+        "water sea ocean lake river pool wave waves surf",
+        "slope snow hill mountain piste hillside mountainside",
+        "grass field meadow pasture lawn",
+        "counter countertop worktop",
+        "street road sidewalk pavement",
+        "floor ground",
+    )
+)
+"""Nouns for what may be one and the same spot."""
 _HOLDING = frozenset("with holding carrying wearing holds carries wears using riding".split())
 _UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
 
@@ -270,14 +283,18 @@ class Evidence:
     def told_at(self, sense: Sense, noun: str) -> tuple[int, ...]:
         """Return the captions that have such a thing at something: "a cup on the counter"."""
         found = []
+        nouns = next((each for each in _SAME_SPOTS if noun in each), frozenset((noun,)))
         for said in self.said:
             if not said.sense.may & sense.may or not said.sense.may <= sense.may:
                 continue
-            after = self._read.low[said.caption][said.mention.last + 1 :][:_REACH]
-            if noun in after and not _AT.isdisjoint(after[: after.index(noun)]):
-                between = after[: after.index(noun)]
-                if "and" not in between and SIGNS.isdisjoint(between):
-                    found.append(said.caption)
+            low = self._read.low[said.caption]
+            after, before = low[said.mention.last + 1 :][:_REACH], low[: said.mention.first][-_REACH:]
+            ahead = next((k for k, word in enumerate(after) if word in nouns), None)
+            behind = next((k for k in range(len(before) - 1, -1, -1) if before[k] in nouns), None)
+            if (ahead is not None and _links(after[:ahead], _AT)) or (
+                behind is not None and _links(before[behind + 1 :], _HAVING)
+            ):
+                found.append(said.caption)
         return tuple(dict.fromkeys(found))
 
     def told_had(self, sense: Sense) -> tuple[int, ...]:
@@ -297,6 +314,11 @@ class Evidence:
                 if hint in self._read.words or (len(hint) >= 4 and f" {hint}" in self._read.text):
                     return True
         return False
+
+
+def _links(between: list[str], words: frozenset[str]) -> bool:
+    """Tell whether the words between two things say that one is on the other."""
+    return not words.isdisjoint(between) and "and" not in between and SIGNS.isdisjoint(between)
 
 
 def _is_uncounted(said: Said) -> bool:

@@ -169,7 +169,7 @@ class Judge:
     def _is_one_too_many(self, mention: Mention, sense: Sense) -> bool:
         """Tell whether "a second dog", or "another dog" after a dog, is more than there are."""
         least = 2 if mention.article == "another" and sense.word in self._named else mention.least
-        if least == 1 or mention.article not in ("a", "another"):
+        if least == 1 or mention.article not in ("a", "another", "the") or mention.many:
             return False
         high = self.evidence.count(sense).high
         return high is not None and 0 < high < least
@@ -205,6 +205,8 @@ class Judge:
                 there = near
                 verdict = judge_number(low, high, exact, there)
                 detail = f"the boxes show {told(len(there.boxes), sense)} there"
+        if verdict == "contradicted" and sense.open and statement.after(mention) == "of":
+            verdict = "not checkable"  # a bag of crisps is no handbag
         if verdict == "contradicted" and self._is_doubted(statement, mention, sense, known=mention.article == "the"):
             verdict = "not checkable"
         self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)

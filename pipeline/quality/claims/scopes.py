@@ -30,7 +30,9 @@ _SKIPPED = _SEEN | word_set(
     "not it's they're isn't aren't wasn't weren't can't cannot simply else actually currently just discernible"
 )
 _COME = word_set("been come turned arrived made shown appeared not")
-_POSTURES = word_set("lying standing sitting parked left seated resting hanging placed waiting kept stored mounted")
+_POSTURES = word_set(
+    "stands stand sits sit lies lie hangs hang rests rest waits wait lying standing sitting parked left seated resting hanging placed waiting kept stored mounted"
+)
 _AROUND = word_set("around about here there anywhere nearby")
 _PREPOSITIONS = word_set("on at in by near under beside around among next from within inside behind atop along across")
 _BESIDE = word_set("around at by near beside next")
@@ -139,6 +141,8 @@ def _owned(statement: Statement, mention: Mention) -> Scope | None:
         is_first = begin == index == statement.first and not _SEEN_AFTER.isdisjoint(
             low[mention.last + 1 : mention.last + 3]
         )
+        is_added = begin == index and not _SCENES.isdisjoint(low[statement.first : begin])
+        is_first |= is_added and all(each.first >= index for each in statement.mentions)
         is_scene = not _SCENES.isdisjoint(words) or words[:1] in (["it"], ["it's"]) or is_first
         return None if is_scene else Scope(whole=False)
     if mention.article != "no" and not mention.pronoun and not _HAS.isdisjoint(words):
@@ -163,7 +167,9 @@ def _scope_of(statement: Statement, index: int, mention: Mention | None) -> Scop
     following = low[index + 1 : min(index + 6, statement.stop)]
     place = next((each.place for each in statement.located if each.place.first == index), None)
     if place is not None and place.frame == "image":
-        return Scope(whole=False, place=place)
+        after = low[place.last + 1] if place.last + 1 < statement.stop else "."
+        is_end = after in _ENDS or after in ("and", "to", "or", "either")
+        return Scope(whole=False, place=place if is_end else None)
     if word in ("in", "at", "from", "within", "around", "inside") and not _SCENES.isdisjoint(following):
         if _CORNERS.isdisjoint(following):
             return Scope(whole=True)

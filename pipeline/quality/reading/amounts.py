@@ -33,7 +33,7 @@ def read_quantity(low: list[str], start: int, index: int, found: Mention) -> Non
         _read_part(low, start, index - 1, found)
     elif word in ("all", "both") and found.article in ("the", ""):
         found.article, found.first = "the", index
-        if word == "both":
+        if word == "both" and found.many is not False and low[found.last + 1 : found.last + 2] != ["and"]:
             found.low = found.high = 2
     elif found.article == "a":
         found.exact |= word in ("only", "just")

@@ -53,7 +53,7 @@ _HELPERS = word_set("has have had been is are was were be being")
 _FARTHER = word_set("to toward towards from opposite like past and or for about")
 _EYES = ("look", "star", "gaz", "point", "glanc", "aim", "wav")
 _ATTACHES = word_set("with in on of by near behind beside holding wearing carrying")
-_PARTICIPLES = word_set("held kept laid put set built stuck hidden bound done gone left")
+_PARTICIPLES = word_set("held kept laid put set built stuck hidden bound done gone left hung seen sat shown found lost")
 OBJECTS = word_set("it him her them")
 """Words that stand for a thing beside which another is."""
 
@@ -62,7 +62,12 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     """Return a place with what is said to be there."""
     low, mentions = found.low, found.mentions
     ahead = next(
-        (k for k, each in enumerate(mentions) if each.first > place.last and not _is_object_of(low, each)), None
+        (
+            k
+            for k, each in enumerate(mentions)
+            if each.first > place.last and not each.owner and not _is_object_of(low, each)
+        ),
+        None,
     )
     if ahead is not None and is_fronted(found, place, ahead, places):
         return Located(place, (ahead,))
@@ -120,7 +125,7 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
     if earlier is not None:
         return is_fronted(found, earlier, ahead, places)
     if index >= found.first and low[index] not in SIGNS and low[index] not in _LEAD_INS:
-        return False
+        return _is_participial(found, place, ahead)
     if index > found.first and low[index] == "," and low[place.last + 1 : place.last + 2] == [","]:
         if any(each.last == index - 1 and each.first == found.first for each in found.mentions):
             return False  # "The cat, on the left, leaves the bird alone"
@@ -139,6 +144,22 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
         if word in _NO_POINTERS or not (word in _POINTERS or word.endswith(("ing", "ed", "ly"))):
             return False
     return True
+
+
+def _is_participial(found: Statement, place: Place, ahead: int) -> bool:
+    """Tell whether a place belongs to "standing on the left," before what stands there."""
+    low, mention = found.low, found.mentions[ahead]
+    begin = place.first
+    while begin > found.first and low[begin - 1] not in SIGNS and low[begin - 1] not in _LEAD_INS:
+        begin -= 1
+    if any(begin <= each.first < place.first for each in found.mentions):
+        return False
+    if not (low[begin].endswith(("ing", "ed")) or low[begin] in _PARTICIPLES):
+        return False
+    if any(word in ARTICLES or word in DEFINITE for word in low[begin : place.first]):
+        return False
+    link = low[place.last + 1 : mention.first]
+    return link == [","] or (len(link) == 1 and link[0] in BE)
 
 
 def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful", "other"]:

@@ -32,6 +32,7 @@ from pipeline.quality.reading.vocabulary import (
 _ENDINGS = ("ing", "ed", "ly")
 _LONGEST = 7  # words of a noun phrase before its name
 _NO_END = NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
+_SAMES = word_set("series species chassis canvas bus glasses scissors trousers pants shorts jeans")
 _HOLDS = word_set("take takes fit fits seat seats")
 _SEEN_AFTER = {"for": word_set("except look looks"), "as": word_set("such well"), "like": word_set("look looks")}
 """Words after which "for" and "as" still speak of what there is: "except for a dog", "as well as a dog"."""
@@ -141,6 +142,9 @@ def is_thing(found: Mention, low: list[str], stop: int, form: Form, lexicon: Lex
     """Tell whether a name is of a thing, and not half of another name or a word for a doing, as in "by bus"."""
     if found.owner:
         return True
+    after = low[found.last + 1] if found.last + 1 < stop else "."
+    if found.article == "a" and found.many is False and after[-1] == "s" and after[-2:] != "ss" and after not in _SAMES:
+        return True  # "a motorbike roars": of a compound, the last word would be the one, as in "a car door"
     is_piece = low[found.first - 1] == "of" and low[found.first - 2] in PIECES
     if form.many is False and not (found.article or found.counted or found.exact or is_piece):
         return False

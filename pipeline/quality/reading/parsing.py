@@ -140,6 +140,8 @@ def _add_place(found: Statement, index: int, places: list[Place]) -> int:
     place = read_place(found.low, found.first, index, found.stop)
     if place is None:
         return index
+    if places and place.first <= places[-1].last:
+        place.first = places[-1].last + 1  # "high up on the left" is two
     places.append(place)
     if place.frame == "image":
         return place.last
@@ -161,7 +163,7 @@ def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
         return low[index - 1 : index] in _SAYINGS[word]
     if word in _MODALS:
         makes_out = after == "make" and (low[index + 2 : index + 3] == ["out"] or number(low[min(index + 3, stop - 1)]))
-        is_polite = after in _LOOKS and ("'" in word or low[index - 1] in _READER)
+        is_polite = after in _LOOKS and (after != "put" or "'" in word) and ("'" in word or low[index - 1] in _READER)
         return not (is_polite or makes_out)
     if word == "if":
         return not (after in _READER and index == first)  # "if you count them, there are seven"

@@ -153,7 +153,7 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
     found.answers = (
         before in _COUNTS
         or (before in ("them", "just", "only") and earlier in _COUNTS)
-        or (before in BE and "number" in low[max(0, index - 7) : index])
+        or ((before in BE or before == ":") and "number" in low[max(0, index - 7) : index])
     )
     found.article = "the" if before in DEFINITE else ""
     found.exact |= before == "the" and earlier == "all"
