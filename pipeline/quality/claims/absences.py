@@ -120,6 +120,8 @@ def denials(statement: Statement) -> set[int]:
 
 def _is_denied(statement: Statement, index: int, mention: Mention, denied: set[int]) -> bool:
     low, before = statement.low, statement.before(mention.first)
+    if (before in NOT or low[mention.first] in NOT) and low[mention.last + 1 : mention.last + 2] == ["but"]:
+        return False  # "not a horse but a bicycle"
     if before in ('"', "“"):
         return False  # a sign that says "no dogs"
     if mention.article == "no":

@@ -164,7 +164,9 @@ class Evidence:
             high = None
         elif sense.loose and boxes:
             high = 2 * len(boxes) + 1
-        if len(sense.sure) > 1 and sense.open:  # whether a bicycle counts as a vehicle is a matter of opinion
+        if (
+            len(sense.sure) > 1 and sense.open and not sense.summed
+        ):  # whether a bicycle counts as a vehicle is a matter of opinion
             labels = Counter(self.boxes[index].label for index in self.clear(sense))
             low = max(labels.values(), default=0)
         if sense.loose:
@@ -219,10 +221,10 @@ class Evidence:
             plural |= bool(mention.many)
             if mention.counted:
                 totals[said.caption] = totals.get(said.caption, 0) + (mention.low or 0)
-                if other.may <= sense.may and not is_again:  # "a crowd watches two children" counts no crowd
+                if other.may == sense.may and not is_again:  # "a crowd watches two children" counts no crowd
                     told += [mention.low, None] if mention.high is None else [mention.low]
             elif mention.many is False:
-                singular += other.word == sense.word or boxes <= _FEW
+                singular += other.word == sense.word or (boxes <= _FEW and sense.may <= other.may)
                 if mention.article in ("a", "another") or not is_again:  # "a dog looks up, and the dog barks" has one
                     totals[said.caption] = totals.get(said.caption, 0) + 1
         told += [

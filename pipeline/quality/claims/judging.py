@@ -10,7 +10,7 @@ from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
-from pipeline.quality.claims.totals import is_far_fewer, is_whole, sum_with_more, too_few_at
+from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
@@ -91,6 +91,7 @@ class Judge:
                 self.add(each.first, each.last, "comparison", each.verdict, each.boxes, (), each.detail)
         if statement.listed is not None:
             self._total(statement.listed)
+        self._sorts(statement)
         for word in statement.nobody:
             self._nobody(statement, word)
         for located in statement.located:
@@ -180,6 +181,7 @@ class Judge:
         if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
             return
         exact = is_exact(statement, mention, bool(places))
+        exact = exact or is_definite(statement, mention, sense, (*self.asked, *self.mentions))
         exact = exact or is_whole(statement, mention, sense, self.mentions, self.evidence)
         exact &= mention.total or not statement.partial or (mention.exact and not mention.answers)
         there = self.evidence.drawn(sense)
@@ -210,6 +212,16 @@ class Judge:
         if verdict == "contradicted" and self._is_doubted(statement, mention, sense, known=mention.article == "the"):
             verdict = "not checkable"
         self.add(mention.first, mention.last, "count", verdict, there.boxes, there.captions, detail)
+
+    def _sorts(self, statement: Statement) -> None:
+        """Add that a sentence lists more people, by their sorts, than there are."""
+        person = self.evidence.person
+        first, last, total = sorts_total(statement, person) if person is not None else (0, 0, 0)
+        high = self.evidence.count(person).high if person is not None and total else None
+        if person is not None and high is not None and total > high > 0 and not statement.is_hedged(first):
+            boxes = self.evidence.boxes_of(person)
+            detail = f"these are {total}, and the boxes show {told(len(boxes), person)}"
+            self.add(first, last, "count", "contradicted", boxes, (), detail)
 
     def _total(self, listed: Listed) -> None:
         there = self.evidence.count(listed.sense)

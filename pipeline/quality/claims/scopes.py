@@ -85,7 +85,9 @@ def scope(statement: Statement, index: int, mention: Mention | None) -> Scope:
             return owned
     while index < stop:
         word = low[index]
-        if word in _ENDS or (word == "but" and mention is not None):
+        if word == "but" and mention is not None:
+            return Scope(whole=low[index + 1] not in DEFINITE)  # "no dog but this one"
+        if word in _ENDS:
             return Scope(whole=True)
         if word == "to":  # "no lights to guide them", "no dog to be seen"
             return Scope(whole=True)
@@ -165,6 +167,7 @@ def _scope_of(statement: Statement, index: int, mention: Mention | None) -> Scop
     """Return what "in the kitchen", "on it" or "in sight" makes of an absence, ``None`` if the word is an adverb."""
     low, word = statement.low, statement.low[index]
     following = low[index + 1 : min(index + 6, statement.stop)]
+    following = following[: next((k for k, each in enumerate(following) if each in SIGNS), None)]
     place = next((each.place for each in statement.located if each.place.first == index), None)
     if place is not None and place.frame == "image":
         after = low[place.last + 1] if place.last + 1 < statement.stop else "."

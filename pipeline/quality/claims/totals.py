@@ -9,7 +9,7 @@ from pipeline.quality.claims.positions import area, gap_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, FUNCTION, NOT, ORDINALS, word_set
+from pipeline.quality.reading.vocabulary import BE, FUNCTION, NOT, ORDINALS, SIGNS, VERBS, word_set
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
 _OTHERS = word_set("while whereas others remaining rest more besides")
@@ -19,6 +19,7 @@ _OF_SOME = word_set(
     "faces with without in who that whose closest nearest nearer further farther"
 )
 """Words after a number of things that pick some of them by what they have or do."""
+_LISTS = word_set("and , plus")
 _AT = word_set("at around")
 _SCENIC = word_set(
     "is are stand stands standing sit sits sitting seated wait waits waiting walk walks walking gather gathered "
@@ -136,3 +137,54 @@ def too_few_at(statement: Statement, mention: Mention, sense: Sense, evidence: E
         if one not in others and any(gap_between(evidence.boxes[one], evidence.boxes[other]) <= 0 for other in others)
     )
     return there if len(there) > mention.high + (not mention.exact) else ()
+
+
+def is_definite(statement: Statement, mention: Mention, sense: Sense, earlier: Sequence[Mention]) -> bool:
+    """Tell whether "the two dogs" are all there are, being spoken of for the first time and not told apart."""
+    low = statement.low
+    if mention.article != "the" or mention.low is None or mention.described or mention.vague or mention.pronoun:
+        return False
+    if mention.part and low[mention.first] != "the":
+        return False  # "two of the dogs"
+    for other in earlier:
+        if other.first >= mention.first and other in statement.mentions:
+            break
+        if other.sense is not None and other.sense.may & sense.may:
+            return False
+    after = statement.after(mention)
+    return after in SIGNS or after in ("and", "all", "both") or after in VERBS or after in BE
+
+
+def sorts_total(statement: Statement, sense: Sense) -> tuple[int, int, int]:
+    """Return the first and last word of "a man, a woman and two children", and how many they are; 0 for no list."""
+    listed: list[Mention] = []
+    low = statement.low
+    spans = [(each.place.first, each.place.last) for each in statement.located]
+    best = (0, 0, 0)
+    for mention in statement.mentions:
+        is_sort = (
+            mention.sense is not None
+            and mention.sense.may == sense.may
+            and mention.sense.word != sense.word
+            and not (mention.sense.open or mention.part or mention.vague or mention.pronoun or mention.owner)
+            and (mention.article == "a" or (mention.counted and not mention.article))
+        )
+        if listed:
+            between = [
+                low[word]
+                for word in range(listed[-1].last + 1, mention.first)
+                if not any(first <= word <= last for first, last in spans)
+            ]
+            if not between or not _LISTS.issuperset(between):
+                listed = []
+        if not is_sort:
+            listed = []
+            continue
+        assert mention.sense is not None
+        if any(each.sense is mention.sense for each in listed):
+            listed = []
+        listed.append(mention)
+        if len(listed) > 1 and "and" in low[listed[-2].last : mention.first]:
+            head, rest = listed[0].low or 1, sum(each.low or 1 for each in listed[1:])
+            best = (listed[0].first, mention.last, rest if rest == head > 1 else head + rest)
+    return best

@@ -28,6 +28,8 @@ _CONTACT = word_set(
     "pushes pulling pulls walking walks"
 )
 """Words between somebody and what touches him."""
+_UPON = word_set("on in into at by under above beside behind the a an")
+"""Words before what has no box and another thing touches."""
 _JOINS = word_set("who that which is are and a the , has been")
 
 
@@ -53,6 +55,7 @@ def judge_place(statement: Statement, located: Located, denied: Collection[int],
         if frame is None:
             return None
     best: Fit = "no"
+    is_upon = False
     blamed: tuple[Sense, tuple[int, ...]] | None = None
     for order, index in enumerate(located.subjects):
         mention = statement.mentions[index]
@@ -63,10 +66,12 @@ def judge_place(statement: Statement, located: Located, denied: Collection[int],
             continue
         boxes, is_narrowed = candidates(statement, index, evidence)
         if not is_narrowed and not settles(mention, boxes, evidence):
-            if statement.before(place.first) != "," and (not order or sense.open):
+            if not order and len(located.subjects) > 1 and statement.before(mention.first) in _UPON:
+                is_upon = True  # "a sink is set into the counter on the right"
+            elif statement.before(place.first) != "," and (not order or sense.open):
                 return None
             continue
-        found, fitting = _fit_mention(place, mention, boxes, frame, evidence)
+        found, fitting = _fit_mention(_roughly(place) if is_upon else place, mention, boxes, frame, evidence)
         if found == "yes":
             return Judged("supported", place.last, fitting)
         best = found if found == "perhaps" else best
@@ -78,6 +83,10 @@ def judge_place(statement: Statement, located: Located, denied: Collection[int],
     if doubt or (place.aside and _is_aside(statement, place, boxes, evidence)):
         return Judged("not checkable", place.last, boxes)
     return Judged("contradicted", place.last, boxes, _explain(place, sense, boxes, evidence))
+
+
+def _roughly(place: Place) -> Place:
+    return msgspec.structs.replace(place, rough=True, close=False)
 
 
 def _frame(statement: Statement, place: Place, evidence: Evidence) -> Box | None:

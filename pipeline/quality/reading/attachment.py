@@ -121,7 +121,8 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
     index = place.first - 1
     while index >= found.first and low[index] in _ADVERBS:
         index -= 1
-    earlier = next((each for each in places if each.last in (index, index - 1) and each.last < place.first), None)
+    joined = (index, index - 1, place.first - 1)
+    earlier = next((each for each in places if each.last in joined and each.last < place.first), None)
     if earlier is not None:
         return is_fronted(found, earlier, ahead, places)
     if index >= found.first and low[index] not in SIGNS and low[index] not in _LEAD_INS:
@@ -132,7 +133,10 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
     begin = place.last + 1
     if low[begin] == "," and "," in low[begin + 1 : begin + 5]:  # ", behind them, "
         begin = low.index(",", begin + 1)
-    for each in range(begin, found.mentions[ahead].first):
+    end = found.mentions[ahead].first
+    if ahead and found.mentions[ahead - 1].owner and found.mentions[ahead - 1].last == end - 1:
+        end = found.mentions[ahead - 1].first  # "somebody's dog"
+    for each in range(begin, end):
         word = low[each]
         if any(other.first <= each <= other.last for other in places):
             begin = each + 1
@@ -176,6 +180,8 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
     parted = ""
     verdict: Literal["clear", "doubtful", "other"] = "clear"
     index = start
+    if index < stop and _is_verb_of(found, start):
+        index += 1
     while index < stop:
         word = low[index]
         if word in BREAKS or word in ("and", "or"):
@@ -200,6 +206,13 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
             continue
         index += 1
     return verdict
+
+
+def _is_verb_of(found: Statement, index: int) -> bool:
+    """Tell whether a word that nobody listed is a verb, being behind the name of one thing: "a plant brightens"."""
+    word = found.low[index]
+    named = next((each for each in found.mentions if each.last == index - 1), None)
+    return named is not None and named.article == "a" and named.many is False and word[-1] == "s" and word[-2:] != "ss"
 
 
 def is_unknown(word: str) -> bool:

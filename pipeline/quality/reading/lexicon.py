@@ -52,6 +52,10 @@ class GroupWords(Record):
     words: tuple[str, ...] = Field(min_length=1)
     members: tuple[str, ...] = ()
     """Categories; those of the supercategory with the group's name if left out."""
+    doubtful: tuple[str, ...] = ()
+    """Those of them that not everybody counts."""
+    counted: bool = False
+    """Whether one may count things of all these categories together."""
 
 
 class NothingWords(Record):
@@ -91,6 +95,8 @@ class Sense(msgspec.Struct, frozen=True, gc=False):
     """Whether a wooden one, say, is a real one."""
     gear: frozenset[str] = frozenset()
     """Labels of what everybody of this name has."""
+    summed: bool = False
+    """Whether things of all its labels may be counted together."""
 
 
 class Form(msgspec.Struct, frozen=True, gc=False):
@@ -154,6 +160,7 @@ class _Meaning(msgspec.Struct):
     several: bool = False
     made: bool = False
     gear: set[str] = msgspec.field(default_factory=set)
+    summed: bool = False
 
 
 class _Builder:
@@ -236,8 +243,10 @@ class _Builder:
     def _read_group(self, name: str, group: GroupWords) -> None:
         labels = [label for member in group.members for label in self._names.get(_tidy(member), ())]
         labels = labels if group.members else self._groups.get(name, [])
+        doubtful = {label for member in group.doubtful for label in self._names.get(_tidy(member), ())}
         for word in group.words if labels else ():
-            self._add(word, labels, labels, open_=True)
+            self._add(word, labels, [label for label in labels if label not in doubtful], open_=True)
+            self._meanings[_one(word)].summed |= group.counted
 
     def _add(
         self, word: str, may: Iterable[str], sure: Iterable[str], *, open_: bool, loose: bool = False,
@@ -263,7 +272,7 @@ class _Builder:
             plural, *others = meaning.plurals or (word,)
             sense = Sense(
                 word, plural, frozenset(meaning.may), frozenset(meaning.sure), meaning.open, meaning.loose,
-                meaning.several, meaning.made, frozenset(meaning.gear),
+                meaning.several, meaning.made, frozenset(meaning.gear), meaning.summed,
             )  # fmt: skip
             alike = plural == word
             spelt = [(word, None if alike else False), *((each, None if alike else True) for each in (plural, *others))]

@@ -84,6 +84,11 @@ def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> 
     stop = max(start, index - _LONGEST + 1)
     while index >= stop:
         word = low[index]
+        if word == "more" and index > stop and number(low[index - 1]) is not None:
+            found.described = True  # "two more people"
+            found.first = index
+            index -= 1
+            continue
         if word in ARTICLES or word in DEFINITE or word in ANY:
             found.article = "a" if word in ARTICLES else "the" if word in DEFINITE else "any"
             found.first = index
