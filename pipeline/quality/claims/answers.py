@@ -23,6 +23,7 @@ _STARTS = word_set(
     "beneath among amid alongside somewhere far directly close all both"
 )
 """Words with which an answer begins that is nothing but places."""
+_RANKS = word_set("former latter")
 _IT = word_set("it them its their")
 
 
@@ -45,9 +46,18 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
                 judge_agreement(asked, first, judge)
             _complete(asked, statement)
         remember(statement, memory)
+        if memory.asked is not None and any(_is_other(each, memory.asked) for each in statement.mentions):
+            memory.asked = None
     judge.expect(statements)
     for statement in statements:
         judge.statement(statement)
+
+
+def _is_other(mention: Mention, asked: Sense) -> bool:
+    """Tell whether an answer speaks of several of another thing, which "seven of them" may be from then on."""
+    return (
+        mention.many is True and not mention.pronoun and mention.sense is not None and not mention.sense.may & asked.may
+    )
 
 
 def _is_told(low: list[str], first: int, stop: int) -> bool:
@@ -150,7 +160,7 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
     places = tuple(range(position, position + len(subjects)))
     said: list[tuple[int, Located | Relation]] = [(located.place.first, located) for located in statement.located]
     said += [(relation.first, relation) for relation in statement.relations]
-    if not said:
+    if not said or not _RANKS.isdisjoint(statement.low[first : statement.stop]):
         return
     for start, each in said:
         is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
@@ -158,7 +168,8 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
         is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[named:start])
         if each.subjects and not (is_joined or is_told):
             if sole and start == first and isinstance(each, Located):
-                each.subjects = (*places, *each.subjects)
+                is_all = statement.low[each.place.last + 1 : each.place.last + 2] == [","]
+                each.subjects = places if is_all else (*places, *each.subjects)
         elif (
             sole or is_joined or _is_bare(statement.low, first, start)
         ):  # "On the left, near a cup" has no other subject

@@ -147,6 +147,8 @@ def _is_narrowed(statement: Statement, mention: Mention) -> bool:
         while index < statement.stop and low[index] in _PASSIVES:
             index += 1
     after = low[index] if index < statement.stop else "."
+    if after == "among" and low[index + 1] in ("them", "these", "those"):
+        return False
     if after in SIGNS or after in _SHOWN or after in ("and", "but", "or", "so", "to"):
         return False
     return after not in _AT or _SCENES.isdisjoint(low[index + 1 : index + 5])

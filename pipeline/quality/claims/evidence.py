@@ -24,6 +24,7 @@ _THRONGS = frozenset(("crowd", "audience"))
 _MANY = 7  # from so many boxes on, nobody is held to a wide word's number
 _REACH = 8  # words of a caption between a thing and where it is
 _AT = frozenset("on in at near by atop inside around surrounding along across under beneath of".split())
+_WATCHERS = frozenset("spectator onlooker bystander crowd audience fan viewer".split())
 _HAVING = frozenset("with has holding containing carrying full bearing covered".split())
 _SAME_SPOTS = tuple(
     frozenset(words.split())
@@ -183,6 +184,8 @@ class Evidence:
         crowd = any(self.boxes[index].crowd for index in boxes)
         if high is None and sense.open and boxes and not crowd and len(boxes) < _MANY and self._is_bounded(sense):
             high = len(boxes)
+            if not sense.sure and high in self._explicit(sense):
+                low = high
         if len(boxes) >= _UNCOUNTED and not crowd and not sense.open and len(numbers) == len(told) > 0:
             high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
         for value in told:
@@ -219,7 +222,7 @@ class Evidence:
                     told.append(_MOST_OF.get(said.amount))
                 continue
             plural |= bool(mention.many)
-            if mention.counted:
+            if mention.counted and not (is_again and mention.low == mention.high == 1):  # "two men, one with a dog"
                 totals[said.caption] = totals.get(said.caption, 0) + (mention.low or 0)
                 if other.may == sense.may and not is_again:  # "a crowd watches two children" counts no crowd
                     told += [mention.low, None] if mention.high is None else [mention.low]
@@ -273,6 +276,10 @@ class Evidence:
         spoken = {said.caption for said in self.said if said.sense.may & sense.may}
         return len(sense.may) == 1 and len(spoken) > 1 and self._most_told(sense) <= len(self.boxes_of(sense))
 
+    def _explicit(self, sense: Sense) -> set[int | None]:
+        """Return the numbers that captions give in so many words, of that thing and nothing wider or narrower."""
+        return {said.mention.low for said in self.said if said.sense.may == sense.may and not said.mention.vague}
+
     def _most_told(self, sense: Sense) -> int:
         told: dict[int, int] = {}
         for said in self.said:
@@ -281,6 +288,12 @@ class Evidence:
                 many = _UNCOUNTED if said.sense.several or mention.vague else 2 if mention.many else 1
                 told[said.caption] = told.get(said.caption, 0) + (mention.low or many)
         return max(told.values(), default=0)
+
+    def has_watchers(self, sense: Sense) -> bool:
+        """Tell whether captions have a crowd, where a word is one for those who watch."""
+        if sense.word not in _WATCHERS or len(self.boxes_of(sense)) < _FEW:
+            return False
+        return any(said.sense.word in _WATCHERS for said in self.said)
 
     def told_at(self, sense: Sense, noun: str) -> tuple[int, ...]:
         """Return the captions that have such a thing at something: "a cup on the counter"."""

@@ -30,6 +30,7 @@ from pipeline.quality.reading.lexicon import Lexicon
 from pipeline.quality.reading.pronouns import Memory
 from pipeline.quality.reading.questions import read_question
 from pipeline.quality.reading.sentences import Text
+from pipeline.quality.reading.vocabulary import NOT
 from pipeline.records import Claim, Scene, Turn
 
 
@@ -54,7 +55,7 @@ def find_claims(turns: Sequence[Turn], scene: Scene, lexicon: Lexicon) -> list[C
         read_answer(asked, text, judge, lexicon, memory)
         if not asked.closed:
             questioned = Judge(evidence, 2 * position, asked.text)
-            questioned.presumptions(asked.statements, judge.denied)
+            questioned.presumptions(asked.statements, judge.denied, corrected=not NOT.isdisjoint(text.low[:4]))
             claims += questioned.claims
         claims += judge.claims
     return sorted(claims, key=lambda claim: (claim.message, claim.start, claim.end, claim.kind))

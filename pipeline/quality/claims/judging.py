@@ -24,6 +24,7 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 """Verbs with which a question may speak of people whom nobody sees."""
 
 
+_BUT_FOR = word_set("apart aside except besides than but")
 _ROLES = ("er", "or", "ist")
 
 
@@ -48,6 +49,7 @@ class Judge:
         self.asked: list[Mention] = []
         """All mentions of its question."""
         self._message = message
+        self._corrected = False
         self.text = text
         self._named: set[str] = set()
 
@@ -60,13 +62,15 @@ class Judge:
         detail = detail if verdict == "contradicted" else ""
         self.claims.append(Claim(self._message, start, end, kind, verdict, tuple(boxes), tuple(captions), detail))
 
-    def presumptions(self, statements: Sequence[Statement], denied: set[str]) -> None:
+    def presumptions(self, statements: Sequence[Statement], denied: set[str], *, corrected: bool) -> None:
         """Add what the sentences of a question take for granted.
 
         Args:
             statements: The sentences.
             denied: Labels of things that its answer says are absent, and so puts right.
+            corrected: Whether the answer begins with a "not" that may put a number right.
         """
+        self._corrected = corrected
         self.denied = denied
         person = self.evidence.person
         for statement in statements:
@@ -118,6 +122,8 @@ class Judge:
             if index in denied:
                 self._absence(statement, mention, sense)
             elif mention.real:
+                if mention.counted and self._corrected:
+                    continue
                 if mention.counted:
                     self._count(statement, mention, sense, placed.get(index, ()))
                 elif not mention.pronoun and not (mention.article == "the" and sense.word in self._named):
@@ -185,7 +191,7 @@ class Judge:
         exact = exact or is_whole(statement, mention, sense, self.mentions, self.evidence)
         exact &= mention.total or not statement.partial or (mention.exact and not mention.answers)
         there = self.evidence.drawn(sense)
-        exact = exact or is_far_fewer(statement, mention, there, self.evidence, sense)
+        exact = exact or is_far_fewer(statement, mention, there, self.evidence, sense, self.mentions)
         if mention.exact and places and statement.after(mention) == ",":  # "a single car, parked on the right"
             places = ()
         verdict = judge_number(low, high, exact and not places, there)
@@ -239,6 +245,8 @@ class Judge:
         where = scope(statement, mention.last + 1, mention)
         if mention.pronoun and where.whole and statement.narrowed:
             where = Scope(whole=False, thing=statement.at, beside=True)
+        if _is_but_for(statement, mention, sense):
+            where = Scope(whole=False)
         if statement.low[mention.first : mention.first + 2] == ["no", "other"]:
             where = self._others(sense)
         self._absent(statement, sense, mention.first, mention.last, where)
@@ -303,6 +311,15 @@ class Judge:
             there.captions,
             f"the boxes show {told(len(there.boxes), sense)}",
         )
+
+
+def _is_but_for(statement: Statement, mention: Mention, sense: Sense) -> bool:
+    """Tell whether "apart from a giraffe" goes with "no animal"."""
+    for other in statement.mentions:
+        if other is not mention and other.sense is not None and other.sense.may & sense.may:
+            if not _BUT_FOR.isdisjoint(statement.low[max(statement.first, other.first - 3) : other.first]):
+                return True
+    return False
 
 
 def _is_alternative(statement: Statement, mention: Mention) -> bool:

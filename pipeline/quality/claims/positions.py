@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from pipeline.quality.reading.places import Place
 from pipeline.records import Box
 
@@ -12,7 +14,7 @@ Fit = Literal["yes", "perhaps", "no"]
 # Where a place begins and ends. What is said of a centre between "fits" and "wrong" is a matter of opinion.
 _FITS, _WRONG = 0.45, 0.55
 _CLOSELY, _CLOSELY_WRONG = 0.4, 0.5
-_ROUGHLY_WRONG = 0.65
+_ROUGHLY_WRONG, _SPREAD_WRONG = 0.65, 0.75
 _REACHES = 0.2  # what begins this near to a side may be said to be there, wherever it ends
 
 _THIRD, _CORNER, _NEAR_MIDDLE = 0.33, 0.2, 0.1  # where a centre is at a place for everybody
@@ -46,6 +48,8 @@ def fit(place: Place, box: Box, frame: Box | None = None) -> Fit:
         width, height = max(frame.x1 - frame.x0, 1e-6), max(frame.y1 - frame.y0, 1e-6)
         x0, x1 = (x0 - frame.x0) / width, (x1 - frame.x0) / width
         y0, y1 = (y0 - frame.y0) / height, (y1 - frame.y0) / height
+    if place.spread and frame is not None:
+        place = msgspec.structs.replace(place, spread=False)
     fits: list[Fit] = []
     if place.across:
         fits.append(_fit_axis(place.across, x0, x1, place, box.crowd))
@@ -82,7 +86,15 @@ def _fit_axis(side: str, low: float, high: float, place: Place, crowd: bool) -> 
             return "yes"
         if crowd and low <= _WRONG:
             return "perhaps"
-        wrong = _ROUGHLY_WRONG if place.rough else _CLOSELY_WRONG if place.close else _WRONG
+        wrong = (
+            _SPREAD_WRONG
+            if place.spread
+            else _ROUGHLY_WRONG
+            if place.rough
+            else _CLOSELY_WRONG
+            if place.close
+            else _WRONG
+        )
         return "no" if centre > wrong and low > _REACHES else "perhaps"
     if 0.3 <= centre <= 0.7:
         return "yes"

@@ -21,10 +21,15 @@ _OF_SOME = word_set(
 """Words after a number of things that pick some of them by what they have or do."""
 _LISTS = word_set("and , plus")
 _AT = word_set("at around")
+_PICKS = word_set(
+    "have wear wears wearing hold holds holding look looks looking carry carries carrying face faces facing dressed "
+    "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
+)
+"""Verbs of what only some of several people do."""
 _SCENIC = word_set(
     "is are stand stands standing sit sits sitting seated wait waits waiting walk walks walking gather gathered "
     "gathering lie lies lying ride rides riding ski skiing surf surfing play plays playing graze grazing park parked "
-    "moored docked lined present around in on at by try trying share swim swimming fly flying gathered help"
+    "moored docked lined present spread out around in on at by try trying share swim swimming fly flying gathered help"
 )
 """Words that are as good as "are there"."""
 
@@ -81,24 +86,50 @@ def _is_further(statement: Statement, mention: Mention, other: Mention) -> bool:
     )
 
 
-def is_far_fewer(statement: Statement, mention: Mention, there: Range, evidence: Evidence, sense: Sense) -> bool:
-    """Tell whether "only two people are waiting" cannot be meant, since captions and boxes have a crowd of them."""
+def is_far_fewer(
+    statement: Statement,
+    mention: Mention,
+    there: Range,
+    evidence: Evidence,
+    sense: Sense,
+    mentions: Sequence[Mention],
+) -> bool:
+    """Tell whether "only two people are waiting" cannot be meant, since captions and boxes have a crowd of them.
+
+    A number of people who do something may be some of those whom one sees; of things that just stand there it is all.
+    """
     if mention.part or mention.described or mention.colours or mention.article in ("the", "another"):
         return False
-    low, index = statement.low, mention.last + 1
-    after = low[index] if index < statement.stop else "."
-    if not (mention.exact or mention.answers) or mention.high is None or after not in _SCENIC:
+    if mention.high is None or mention.vague or not _is_scenic(statement, mention):
         return False
-    if after in ("is", "are") and low[index + 1] not in _SCENIC:
+    is_only = mention.exact or mention.answers
+    if not is_only and (mention.first != statement.first or has_others(statement, mention, sense, mentions)):
         return False
-    needed = 2 * mention.high + 1
     crowds = evidence.crowded(sense)
-    if there.low < needed and not (
-        any(said.sense.word == sense.word and said.caption in crowds for said in evidence.said)
-        and len(evidence.clear(evidence.person or sense)) >= needed
-    ):
+    needed = 2 * mention.high + (is_only or mention.high > 2)
+    low = there.low
+    if any(said.sense.word == sense.word and said.caption in crowds for said in evidence.said):
+        low = max(low, len(evidence.clear(evidence.person or sense)) if sense.may == _may(evidence) else 0)
+    if sense.may != _may(evidence) and is_only and low >= mention.high + 2:
+        return True
+    return low >= needed and len(crowds) > (1 if is_only else 2)
+
+
+def _may(evidence: Evidence) -> frozenset[str]:
+    return evidence.person.may if evidence.person is not None else frozenset()
+
+
+def _is_scenic(statement: Statement, mention: Mention) -> bool:
+    """Tell whether what follows a number of things is as good as that they are there."""
+    low, index = statement.low, mention.last + 1
+    if index >= statement.stop:
         return False
-    return len(crowds) > 1
+    if low[index] in BE:
+        index += 1
+        while index < statement.stop - 1 and low[index].endswith("ly"):
+            index += 1
+        return low[index] not in _PICKS and (low[index] in _SCENIC or low[index].endswith(("ing", "ed")))
+    return low[index] in _SCENIC or (low[index] in VERBS and low[index] not in _PICKS)
 
 
 def sum_with_more(statement: Statement, mention: Mention) -> int:

@@ -52,7 +52,7 @@ def judge_place(statement: Statement, located: Located, denied: Collection[int],
     frame: Box | None = None
     if place.frame == "thing":
         frame = _frame(statement, place, evidence)
-        if frame is None:
+        if frame is None and not place.spread:
             return None
     best: Fit = "no"
     is_upon = False

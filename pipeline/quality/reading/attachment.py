@@ -71,6 +71,9 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     )
     if ahead is not None and is_fronted(found, place, ahead, places):
         return Located(place, (ahead,))
+    after = low[place.last + 1] if place.last + 1 < found.stop else "."
+    if after in THERE and found.before(place.first) in ("and", ",", ";", "but", ""):
+        return Located(place, ())  # "and on the right there's a bit of wall"
     earlier = [k for k, each in enumerate(mentions) if each.last < place.first and not each.owner]
     passed = -1
     if len(earlier) > 1 and _is_passed_over(found, earlier[-1], place):
@@ -190,8 +193,10 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
             first = found.mentions[0]
             if first.last + 1 != start or first.first != found.first:
                 verdict = "doubtful"
-        elif word in ("one", "another", "other", "others"):
+        elif word in ("one", "another", "other", "others", "former", "latter"):
             return "other"
+        elif word.endswith("est") and low[index + 1] == "of":
+            return "other"  # "the nearest of them"
         elif is_unknown(word):
             end = index
             while end < stop and is_unknown(low[end]):

@@ -31,7 +31,9 @@ from pipeline.quality.reading.vocabulary import (
 
 _ENDINGS = ("ing", "ed", "ly")
 _LONGEST = 7  # words of a noun phrase before its name
-_NO_END = NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
+_CAUSES = word_set("make let help keep give allow get tell show ask want see watch bring remind encourage invite")
+"""Verbs that are no adjectives of what they are said of: "that make people smile"."""
+_NO_END = _CAUSES | NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
 _SAMES = word_set("series species chassis canvas bus glasses scissors trousers pants shorts jeans")
 _HOLDS = word_set("take takes fit fits seat seats")
 _SEEN_AFTER = {"for": word_set("except look looks"), "as": word_set("such well"), "like": word_set("look looks")}
@@ -180,6 +182,9 @@ def _read_setting(low: list[str], found: Mention) -> None:
     """See from the word before whether the thing is thought of or depicted rather than there."""
     index = found.first - 1
     is_general = found.vague and low[found.last + 1 : found.last + 2] in (["do"], ["don't"])  # "many dogs do"
+    if low[found.first] in ("my", "our") and found.sense is not None and "person" in found.sense.may:
+        found.real = False  # the speaker's own grandmother
+        return
     if low[found.first] == "every" or is_general or _is_rate(low, found.last + 1):
         found.real = False
         return

@@ -82,6 +82,8 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
         elif action in ("pronoun", "nobody") or word[0] in _DIGITS:
             pronoun = read_pronoun(low, start, index, stop, found.mentions, memory)
             if pronoun is not None:
+                before = low[pronoun.first - 1] if pronoun.first > first else ""
+                pronoun.real &= before != "for" or not pronoun.counted
                 found.mentions.append(pronoun)
                 index = pronoun.last
                 start = index + 1
@@ -153,6 +155,8 @@ def _add_place(found: Statement, index: int, places: list[Place]) -> int:
 def _is_tag(low: list[str], index: int, stop: int) -> bool:
     """Tell whether a hedge at the end of a clause is about all before it: "a dog and two boys, maybe"."""
     after = low[index + 1] if index + 1 < stop else "."
+    if low[index] == "if" and (after == "any" or low[index + 1 : index + 4] == ["there", "are", "any"]):
+        return True
     return low[index] in _SAYINGS or (low[index] in _TAGS and after in _CLOSERS and low[index - 1] == ",")
 
 

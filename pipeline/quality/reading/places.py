@@ -32,6 +32,8 @@ class Place(msgspec.Struct, gc=False):
     """Whether it is "to the left" without saying of what, which may be beside what was named before."""
     close: bool = False
     """Whether it is a corner or a far end, which is less than a half."""
+    spread: bool = False
+    """Whether it is a part of what mostly fills the image, but has no box: a counter."""
     rough: bool = False
     """Whether it is a side of a room or a field, of which the image may show a part."""
     loose: bool = False
@@ -89,6 +91,10 @@ ROOMS = word_set(
 """What the image shows as good as whole."""
 _WAYS = word_set("street road pavement sidewalk track tracks platform path lane runway aisle slope")
 """What runs through the image, mostly from side to side or in the middle."""
+_SPREADS = word_set(
+    "desk counter countertop worktop diorama display stadium arena stands hall shop store scenery counter-top"
+)
+"""What mostly fills the image from side to side, where it has no box."""
 _TURNED = word_set(
     "looking look looks looked facing face faces faced turning turn turns turned heading head heads headed leaning "
     "lean leans leaned pointing point points pointed moving move moves moved walking walk walks going go goes "
@@ -150,6 +156,11 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
             return None
         frame = "image"
     place = Place(first, last, across, down, depth, frame, thing)
+    if frame == "thing":
+        after = thing
+        while after < stop and (low[after] in DEFINITE or low[after] not in FUNCTION) and low[after] not in _SPREADS:
+            after += 1
+        place.spread = after < min(stop, thing + 4) and low[after] in _SPREADS
     if frame == "image":
         whole = low[last] in IMAGES or low[last] == "it"
         place.aside = entry == "to" and last < index and (not tail or low[first] in _FARTHER)

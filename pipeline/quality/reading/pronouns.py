@@ -122,6 +122,10 @@ def read_pronoun(
 
 
 def _read_number(low: list[str], index: int, stop: int, value: int, before: str, found: Mention) -> bool:
+    if low[index - 2 : index + 1] in (["is", "the", "one"], ["was", "the", "one"]) and not _HUMAN.isdisjoint(
+        low[max(0, index - 5) : index]
+    ):
+        return False  # "she is the one on the left"
     word, after = low[index], low[index + 1] if index + 1 < stop else "."
     beyond = low[index + 2] if index + 2 < stop else "."
     if not value:
@@ -166,6 +170,8 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
     elif word == "one" and before in _BEFORE_ONE:
         found.article = "a" if before in ("a", "an") else "the"
         found.low = found.high = None
+    if before in ("or", "to", "-", "–") and index > 1 and number(low[index - 2]) is not None and found.low is not None:
+        found.low = min(found.low, number(low[index - 2]) or 0)  # "nine or ten"
     if before == "other" or before in _ANOTHERS:
         found.described, found.article = True, "another"
     if before in ("least", "than", "over"):

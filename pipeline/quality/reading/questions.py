@@ -104,7 +104,7 @@ def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:
     if asked.subject and last.before(asked.subject.first) not in _COUNTED:
         asked.how_many = False  # "how many calories does a cake have?"
     asked.guess = asked.how_many and asked.subject is not None and _asks_capacity(words)
-    asked.imagined = not _IMAGINES.isdisjoint(words) or (asked.how_many and _asks_room(asked, last))
+    asked.imagined = not _IMAGINES.isdisjoint(words[_polite(words) :]) or (asked.how_many and _asks_room(asked, last))
     asked.imagined |= words[-2:-1] in _PREPOSITIONS and words[0].removesuffix("'s") in _OPEN  # "what is it about?"
     if words[0] in ("which", "what"):
         asked.size = next((SIZES[word] for word in words if word in SIZES), None)
@@ -134,6 +134,11 @@ def remember(statement: Statement, memory: Memory) -> None:
 def _asks_region(words: list[str]) -> bool:
     """Tell whether a question asks for a place without "where": "which side is it on?"."""
     return any(one in ("which", "what") and other.removesuffix("'s") in _REGIONS for one, other in pairwise(words))
+
+
+def _polite(words: list[str]) -> int:
+    """Return how many words of a question are "could you" or "would you"."""
+    return 2 if words[:2] in (["could", "you"], ["would", "you"], ["can", "you"]) else 0
 
 
 def _asks_room(asked: Asked, last: Statement) -> bool:

@@ -83,7 +83,7 @@ HEDGES = word_set(
     "seemed potentially appear possibility possible hopefully expected expect expects chance chances unclear unsure "
     "uncertain doubt typically usually often sometimes generally normally commonly tend tends ought doubtful "
     "supposedly ideally soon later tomorrow yesterday otherwise once when whenever shall conceivably plausibly will "
-    "wouldn't couldn't shouldn't won't he'll she'll they'll it'll we'll you'll you'd i'd we'd they'd he'd she'd "
+    "would've could've should've might've must've wouldn't couldn't shouldn't won't he'll she'll they'll it'll we'll you'll you'd i'd we'd they'd he'd she'd "
     "one'd broader loosely technically arguably"
 )
 """Words that make a clause a guess, a rule, a wish or a tale of another time."""
