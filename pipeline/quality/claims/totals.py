@@ -26,6 +26,8 @@ _PICKS = word_set(
     "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
 )
 """Verbs of what only some of several people do."""
+_WHICH = word_set("with without who that whose which of from like nearest closest facing than")
+"""Words behind a name that pick some of several things."""
 _SCENIC = word_set(
     "is are stand stands standing sit sits sitting seated wait waits waiting walk walks walking gather gathered "
     "gathering lie lies lying ride rides riding ski skiing surf surfing play plays playing graze grazing park parked "
@@ -37,19 +39,30 @@ _SCENIC = word_set(
 def is_whole(
     statement: Statement, mention: Mention, sense: Sense, mentions: Sequence[Mention], evidence: Evidence
 ) -> bool:
-    """Tell whether a sentence that begins with a number of alike things surely means all of them.
+    """Tell whether a number of things, named without "of" or "the", surely means all of them.
 
-    "Two bears play in the water" leaves it open whether there is a third, but hardly if three of a size are seen.
+    Whoever describes an image and writes "the holder keeps three toothbrushes" has counted them, unless he goes on
+    with others. Of people, "two are laughing" leaves it open whether there is a third, but hardly so at the head of a
+    sentence where all that one sees are of a size.
     """
-    if mention.first != statement.first or mention.described or mention.vague or mention.part or mention.pronoun:
+    if mention.described or mention.vague or mention.part or mention.pronoun or (mention.low or 0) < 2:
         return False
-    if mention.article in ("the", "another") or (mention.low or 0) < 2 or _is_of_some(statement, mention):
+    if mention.article in ("the", "another") or _is_of_some(statement, mention):
         return False
     if has_others(statement, mention, sense, mentions):
         return False
+    if sense.may != _may(evidence):
+        return not _is_told_apart(statement, mention)
     clear = evidence.clear(sense) or evidence.clear_of_role(sense)
     areas = sorted(area(evidence.boxes[index]) for index in clear)
-    return 1 < len(areas) <= 3 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
+    return (
+        mention.first == statement.first and 1 < len(areas) <= 3 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
+    )
+
+
+def _is_told_apart(statement: Statement, mention: Mention) -> bool:
+    """Tell whether words behind a number of things say which ones: "two chairs with cushions"."""
+    return statement.after(mention) in _WHICH
 
 
 def _is_of_some(statement: Statement, mention: Mention) -> bool:
