@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from pipeline.quality.claims.judging import Judge
+from pipeline.quality.claims.totals import PICKS
 from pipeline.quality.claims.yes_no import judge_agreement
 from pipeline.quality.reading.lexicon import Lexicon, Sense
 from pipeline.quality.reading.mentions import Mention
@@ -41,7 +42,13 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
             statement.guessed = asked.subject.sense if asked.guess and asked.subject is not None else None
             statement.imagined = asked.imagined and not _is_told(text.low, first, stop)
             last = asked.statements[-1] if asked.statements else None
-            statement.partial = last is not None and (last.has_place or (asked.how_many and len(last.mentions) > 1))
+            statement.partial = last is not None and (
+                last.has_place
+                or (
+                    asked.how_many
+                    and (len(last.mentions) > 1 or not PICKS.isdisjoint(last.low[last.first : last.stop]))
+                )
+            )
             if asked.closed:
                 judge_agreement(asked, first, judge)
             _complete(asked, statement)

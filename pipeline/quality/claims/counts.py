@@ -149,8 +149,10 @@ def _is_narrowed(statement: Statement, mention: Mention) -> bool:
     after = low[index] if index < statement.stop else "."
     if after == "among" and low[index + 1] in ("them", "these", "those"):
         return False
-    if after in SIGNS or after in _SHOWN or after in ("and", "but", "or", "so", "to"):
+    if after in SIGNS or after in _SHOWN or after in ("and", "but", "or", "so"):
         return False
+    if after == "to":
+        return low[index + 1] not in ("be", "see", "count")
     return after not in _AT or _SCENES.isdisjoint(low[index + 1 : index + 5])
 
 

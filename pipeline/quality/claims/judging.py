@@ -100,7 +100,11 @@ class Judge:
             self._nobody(statement, word)
         for located in statement.located:
             first = located.place.first
-            judged = None if statement.is_hedged(first) else judge_place(statement, located, denied, self.evidence)
+            subject = statement.mentions[located.subjects[0]] if located.subjects else None
+            known = subject is not None and subject.article == "the" and subject.last + 1 == first
+            judged = (
+                None if statement.is_hedged(first, known) else judge_place(statement, located, denied, self.evidence)
+            )
             if judged:
                 self.add(first, judged.last, "place", judged.verdict, judged.boxes, (), judged.detail)
         for relation in statement.relations:
@@ -175,11 +179,25 @@ class Judge:
 
     def _is_one_too_many(self, mention: Mention, sense: Sense) -> bool:
         """Tell whether "a second dog", or "another dog" after a dog, is more than there are."""
-        least = 2 if mention.article == "another" and sense.word in self._named else mention.least
+        is_next = mention.article == "another" and (
+            sense.word in self._named or self._is_another_person(mention, sense)
+        )
+        least = 2 if is_next else mention.least
         if least == 1 or mention.article not in ("a", "another", "the") or mention.many:
             return False
         high = self.evidence.count(sense).high
         return high is not None and 0 < high < least
+
+    def _is_another_person(self, mention: Mention, sense: Sense) -> bool:
+        """Tell whether "another surfer" is a second person, somebody having been spoken of before."""
+        person = self.evidence.person
+        if person is None or sense.may != person.may:
+            return False
+        return any(
+            each.sense is not None and each.sense.may == person.may
+            for each in (*self.asked, *self.mentions)
+            if each is not mention and (each in self.asked or each.first < mention.first)
+        )
 
     def _count(self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place]) -> None:
         low, high = mention.low or 0, mention.high

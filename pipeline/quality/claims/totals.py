@@ -21,7 +21,7 @@ _OF_SOME = word_set(
 """Words after a number of things that pick some of them by what they have or do."""
 _LISTS = word_set("and , plus")
 _AT = word_set("at around")
-_PICKS = word_set(
+PICKS = word_set(
     "have wear wears wearing hold holds holding look looks looking carry carries carrying face faces facing dressed "
     "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
 )
@@ -141,8 +141,8 @@ def _is_scenic(statement: Statement, mention: Mention) -> bool:
         index += 1
         while index < statement.stop - 1 and low[index].endswith("ly"):
             index += 1
-        return low[index] not in _PICKS and (low[index] in _SCENIC or low[index].endswith(("ing", "ed")))
-    return low[index] in _SCENIC or (low[index] in VERBS and low[index] not in _PICKS)
+        return low[index] not in PICKS and (low[index] in _SCENIC or low[index].endswith(("ing", "ed")))
+    return low[index] in _SCENIC or (low[index] in VERBS and low[index] not in PICKS)
 
 
 def sum_with_more(statement: Statement, mention: Mention) -> int:

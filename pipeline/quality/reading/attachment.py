@@ -49,6 +49,8 @@ _TAKEN = word_set("occupied filled dominated covered taken up shown seen")
 NAMELESS = ARTICLES | DEFINITE | ADJECTIVES
 """Words before a noun that name nothing."""
 _FINITE = VERBS | BE
+_CAN = word_set("can could")
+_RELATIVES = word_set("that which who to and")
 _HELPERS = word_set("has have had been is are was were be being")
 _FARTHER = word_set("to toward towards from opposite like past and or for about")
 _EYES = ("look", "star", "gaz", "point", "glanc", "aim", "wav")
@@ -76,7 +78,9 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
         return Located(place, ())  # "and on the right there's a bit of wall"
     earlier = [k for k, each in enumerate(mentions) if each.last < place.first and not each.owner]
     passed = -1
-    if len(earlier) > 1 and _is_passed_over(found, earlier[-1], place):
+    if len(earlier) > 1 and earlier[-1] == earlier[-2] + 1 and _is_apposition(found, earlier[-1]):
+        passed = mentions[earlier.pop()].last + 1
+    elif len(earlier) > 1 and _is_passed_over(found, earlier[-1], place):
         passed = mentions[earlier.pop()].last
     if not earlier:
         return Located(place, ())
@@ -97,6 +101,15 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
         if not mentions[k].owner:
             subjects.append(k)
     return Located(place, tuple(subjects), between == "clear")
+
+
+def _is_apposition(found: Statement, nearest: int) -> bool:
+    """Tell whether a thing only explains the one before: "the bus, the largest of the vehicles, stands"."""
+    low, mention, before = found.low, found.mentions[nearest], found.mentions[nearest - 1]
+    after = mention.last + 1
+    if low[before.last + 1] != "," or after + 1 >= found.stop or low[after] != "," or low[after + 1] not in _FINITE:
+        return False
+    return "," not in low[before.last + 2 : after] and "and" not in low[before.last + 2 : after]
 
 
 def _is_passed_over(found: Statement, nearest: int, place: Place) -> bool:
@@ -134,7 +147,8 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
         if any(each.last == index - 1 and each.first == found.first for each in found.mentions):
             return False  # "The cat, on the left, leaves the bird alone"
     begin = place.last + 1
-    if low[begin] == "," and "," in low[begin + 1 : begin + 5]:  # ", behind them, "
+    within = 10 if low[begin + 1 : begin + 2] in (["where"], ["just"], ["right"], ["close"], ["near"]) else 5
+    if low[begin] == "," and "," in low[begin + 1 : begin + within]:  # ", behind them, "
         begin = low.index(",", begin + 1)
     end = found.mentions[ahead].first
     if ahead and found.mentions[ahead - 1].owner and found.mentions[ahead - 1].last == end - 1:
@@ -209,6 +223,8 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
                     verdict = "doubtful"
             index = end
             continue
+        elif verdict == "doubtful" and word in _FINITE | _CAN and low[index - 1] not in _RELATIVES and not parted:
+            verdict = "clear"  # "a dog wearing a collar can be spotted"
         index += 1
     return verdict
 

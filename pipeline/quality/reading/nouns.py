@@ -200,7 +200,9 @@ def _read_setting(low: list[str], found: Mention) -> None:
         before = low[index - 1]
         if word == "than":
             found.real &= before not in _COMPARES and found.article != "a"  # "no bigger than a bird"
-        else:
+        elif not (
+            word == "as" and found.article == "the" and (not index or before in SIGNS)
+        ):  # "as the bus stops, ..."
             found.real &= before in _SEEN_AFTER.get(word, ())
     elif word == "of" and index and low[index - 1] in DEPICTED:
         whole = index - 2 if low[index - 2] in ("a", "an", "the", "this") else index - 1

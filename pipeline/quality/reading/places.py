@@ -105,6 +105,8 @@ _TURNED = word_set(
     "watching leading leads leaping jumping pulling stretching stretches keep keeps"
 )
 """Verbs after which "to the left" is a direction."""
+_POINTS = word_set("look glance")
+"""Verbs with which somebody is told where to look."""
 _CLOSE = word_set(
     "off out over away slightly up down back straight just further farther towards toward more directly somewhat a "
     "bit little"
@@ -137,7 +139,8 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
     first, entry, far = _read_entry(low, start, key)
     if entry == "own" and sideways and not tail and low[key - 2 : key] == ["to", "its"] and key - 2 >= start:
         return Place(key - 2, key, across, "", "", "relation", key - 1)  # "it stands to its left"
-    if entry == "own" or (entry == "to" and frame != "relation" and _is_direction(low, start, first)):
+    kept = frame == "image" and low[first - 1 : first] in (["keep"], ["keeps"])
+    if entry == "own" or (entry == "to" and frame != "relation" and not kept and _is_direction(low, start, first)):
         return None
     if first > start and low[first - 1] in _MORE_OR_LESS:
         return None  # "a bit below the middle"
@@ -310,7 +313,7 @@ def _is_direction(low: list[str], start: int, first: int) -> bool:
     index = first - 1
     while index >= start and low[index] in _CLOSE:
         index -= 1
-    return index >= start and low[index] in _TURNED
+    return index > start - (low[start] not in _POINTS) and low[index] in _TURNED
 
 
 def _is_choice(low: list[str], start: int, first: int, index: int) -> bool:

@@ -159,13 +159,14 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
         or (before in ("them", "just", "only") and earlier in _COUNTS)
         or ((before in BE or before == ":") and "number" in low[max(0, index - 7) : index])
     )
+    found.answers |= before == ":" and index - 2 >= 0 and (index == 2 or low[index - 3] in (".", "!", "?"))  # "dogs: 2"
     found.article = "the" if before in DEFINITE else ""
     found.exact |= before == "the" and earlier == "all"
     if word == "one" and _is_denied(low, index, before, after):
         found.article, found.low, found.high = "no", None, None
     elif before == "the" and earlier in ("only", "just") and after in SIGNS:  # "just the one"
         found.exact, found.article = True, ""
-    elif word == "one" and before in ("only", "just") and earlier != "the":
+    elif word == "one" and ((before in ("only", "just") and earlier != "the") or [earlier, before] == ["a", "single"]):
         found.exact = True
     elif word == "one" and before in _BEFORE_ONE:
         found.article = "a" if before in ("a", "an") else "the"

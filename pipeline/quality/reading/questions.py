@@ -36,10 +36,12 @@ _PLAIN = (
     | IMAGES
     | VENUES
     | word_set(
-        "there in on at around the this that can do does you i we one altogether total all of here any anyone anybody"
+        "there in on at around the this that can do does you i we one altogether total all of here any anyone anybody up "
+        "out about got"
     )
 )
-_CAN_SEE = SEES | BE | word_set("you i we one make")
+_CAN_SEE = SEES | word_set("make tell")
+_VIEWERS = word_set("you i we one")
 
 
 class Asked(msgspec.Struct):
@@ -98,7 +100,7 @@ def _read_subject(asked: Asked, last: Statement) -> None:
 def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:
     """Read what a question wants to know of that."""
     asked.closed = last.low[opening(last)] in _CLOSED
-    asked.asks_where = any(word.startswith("where") for word in words) or _asks_region(words)
+    asked.asks_where = any(word.startswith("where") or word == "locate" for word in words) or _asks_region(words)
     asked.how_many = words[0] == "count" or ("number" in words and not asked.closed)
     asked.how_many |= ("how", "many") in pairwise(words)
     if asked.subject and last.before(asked.subject.first) not in _COUNTED:
@@ -150,7 +152,10 @@ def _asks_room(asked: Asked, last: Statement) -> bool:
 def _asks_capacity(words: list[str]) -> bool:
     """Tell whether a question asks for how many there might be: "how many people could sit here?"."""
     modal = next((k for k, word in enumerate(words) if word in _MODALS), None)
-    return modal is not None and _CAN_SEE.isdisjoint(words[modal + 1 : modal + 3])
+    if modal is None:
+        return False
+    after = words[modal + 1 : modal + 3]
+    return not (after[0] in SEES or after[0] in BE or (after[0] in _VIEWERS and not _CAN_SEE.isdisjoint(after[1:])))
 
 
 def _is_restricted(subject: Mention | None, question: Statement) -> bool:

@@ -19,6 +19,7 @@ BREAKS = word_set("but while whereas although though because since so yet howeve
 _WIDE = word_set("if when whenever unless whether imagine supposing should once")
 """Hedges that reach to the end of the sentence."""
 
+_MODALS = word_set("may might could must should would will seem seems appear probably")
 _POINTS = word_set("suggest suggests suggesting imply implies implying hint hints hinting")
 """Hedges of what comes after them only."""
 
@@ -99,14 +100,20 @@ class Statement(msgspec.Struct):
     rivals: tuple[Mention, Mention] | None = None
     """Two things, where its question asks of which there are more."""
 
-    def is_hedged(self, word: int) -> bool:
-        """Tell whether the clause of a word is a guess or a rule."""
+    def is_hedged(self, word: int, known: bool = False) -> bool:
+        """Tell whether the clause of a word is a guess or a rule.
+
+        Args:
+            word: Which one.
+            known: Whether it is said of something definite, so that only a hedge before it makes it a guess: "the dog on
+                the left may be hungry".
+        """
         if not self.hedges:
             return self.guess
         clause = bisect_left(self.breaks, word)
         for hedge in self.hedges:
             at = bisect_left(self.breaks, hedge)
-            if word < hedge and self.low[hedge] in _POINTS:
+            if word < hedge and (self.low[hedge] in _POINTS or (known and self.low[hedge] in _MODALS)):
                 continue  # "the skis suggest that ..."
             if at == clause or (at < clause and self.low[hedge] in _WIDE):
                 return True
