@@ -181,7 +181,7 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         return True  # "two people are riding bicycles"
     if before in BE and statement.low[mention.first - 2] in THERE:
         return True
-    return before == "of" or before in SEES or before in THERE
+    return before == "of" or (before in SEES and before not in ("make", "makes")) or before in THERE
 
 
 def _listed(statement: Statement, mention: Mention) -> list[Mention]:

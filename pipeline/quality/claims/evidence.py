@@ -257,7 +257,9 @@ class Evidence:
         """Tell whether the boxes are all that a wide word such as "bag" can mean: captions speak of no more."""
         known = self._all.get(sense.word)
         if known is None:
-            is_known = bool(sense.sure) or not any(said.sense.word == sense.word for said in self.said)
+            is_known = bool(self.captions and sense.sure) or (
+                bool(self.captions) and not any(said.sense.word == sense.word for said in self.said)
+            )
             known = self._all[sense.word] = is_known and self._most_told(sense) <= len(self.boxes_of(sense))
         return known
 

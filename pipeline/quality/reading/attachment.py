@@ -107,6 +107,8 @@ def _is_apposition(found: Statement, nearest: int) -> bool:
     """Tell whether a thing only explains the one before: "the bus, the largest of the vehicles, stands"."""
     low, mention, before = found.low, found.mentions[nearest], found.mentions[nearest - 1]
     after = mention.last + 1
+    if before.part:
+        return False  # "the tallest of the animals, the giraffe, ..."
     if low[before.last + 1] != "," or after + 1 >= found.stop or low[after] != "," or low[after + 1] not in _FINITE:
         return False
     return "," not in low[before.last + 2 : after] and "and" not in low[before.last + 2 : after]
