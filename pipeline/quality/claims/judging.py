@@ -101,7 +101,7 @@ class Judge:
         for located in statement.located:
             first = located.place.first
             subject = statement.mentions[located.subjects[0]] if located.subjects else None
-            known = subject is not None and subject.article == "the" and subject.last + 1 == first
+            known = subject is not None and subject.article == "the" and subject.last < first
             judged = (
                 None if statement.is_hedged(first, known) else judge_place(statement, located, denied, self.evidence)
             )
@@ -223,7 +223,8 @@ class Judge:
         present = too_few_at(statement, mention, sense, self.evidence) if verdict == "supported" else ()
         if present:
             verdict, detail = "contradicted", f"the boxes show {told(len(present), sense)} there"
-        if there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted":
+        is_image = mention.exact and statement.after(mention) in BE and not there.boxes  # "the only dog is a hot one"
+        if is_image or (there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted"):
             verdict = "not checkable"
         elif verdict != "contradicted" and len(places) == 1 and low >= 2 and not (mention.vague or mention.part):
             near = with_place(there, places[0], self.evidence, sense)

@@ -19,6 +19,7 @@ from pipeline.quality.reading.vocabulary import (
     NONE,
     NOT_ADJECTIVES,
     NOT_REALLY,
+    OF_AMOUNTS,
     ORDINALS,
     OTHER,
     PIECES,
@@ -103,7 +104,7 @@ def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> 
             found.article = "no"
             found.first = index
             break
-        if word in AMOUNTS or word == "-" or number(word) is not None:
+        if (word in AMOUNTS and word not in OF_AMOUNTS) or word == "-" or number(word) is not None:
             break
         if word in COLOURS:
             colours.append(COLOURS[word])

@@ -40,6 +40,12 @@ _MODALS = word_set("would could might will you'd i'd one'd they'd we'd he'd she'
 _LOOKS = word_set("see find spot notice count say call put tell recognise recognize describe")
 """Verbs after which "you would" is politeness."""
 _READER = word_set("you we one i anyone")
+_TAKING = word_set(
+    "wearing holding carrying riding using eating pushing pulling walking watching facing leading feeding having "
+    "drinking playing driving flying throwing catching chasing herding petting approaching crossing passing including "
+    "being during"
+)
+"""Participles of which a name may be the object: "two riding bicycles"."""
 _SEEMS = word_set("appear seem seems")
 _SUBJECTS = word_set("it he she they you we one i there the would might could")
 _CLOSERS = word_set(". ; ! ?")
@@ -58,7 +64,9 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
             index += 1
             continue
         alone = None
-        if rows is not None and action == "pronoun":  # "How many dogs?" "A couple."
+        if (
+            rows is not None and action == "pronoun" and not _is_before_name(low, index, stop, lexicon)
+        ):  # "How many dogs?" "A couple."
             alone = read_pronoun(low, start, index, stop, found.mentions, memory)
         name = _read_name(low, first, index, stop, lexicon) if alone is None and (action is None or rows) else None
         if name is not None:
@@ -79,7 +87,7 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
             index = _add_place(found, index, places)
         elif action == "nobody" and _is_nobody(low, first, index):
             found.nobody.append(index)
-        elif action in ("pronoun", "nobody") or word[0] in _DIGITS:
+        elif (action in ("pronoun", "nobody") or word[0] in _DIGITS) and not _is_before_name(low, index, stop, lexicon):
             pronoun = read_pronoun(low, start, index, stop, found.mentions, memory)
             if pronoun is not None:
                 before = low[pronoun.first - 1] if pronoun.first > first else ""
@@ -116,6 +124,20 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
     if not form.rest and word in AMOUNTS and low[index + 1 : index + 2] == ["of"]:
         return None  # "a couple of birds" is no couple
     return form, owner
+
+
+def _is_before_name(low: list[str], index: int, stop: int, lexicon: Lexicon) -> bool:
+    """Tell whether a number goes with a name behind a participle: "two potted plants", "three parked cars"."""
+    ahead = index + 1
+    while ahead < min(index + 4, stop):
+        rows = lexicon.forms.get(low[ahead])
+        form = find_form(low, ahead, stop, rows) if rows else None
+        if form is not None and low[ahead] not in FUNCTION:
+            return form.sense is not None and form.many is not False
+        if not low[ahead].endswith(("ed", "ing")) or low[ahead] in _TAKING:
+            return False
+        ahead += 1
+    return False
 
 
 def _has_article(low: list[str], first: int, index: int) -> bool:

@@ -112,7 +112,7 @@ def read_pronoun(
     found.sense, found.like = _stands_for(mentions, memory, found, word, counted)
     if found.sense is None:
         return None
-    if word == "pairs" and found.sense.word == found.sense.plural:  # of scissors
+    if word == "pairs" and (found.sense.word == found.sense.plural or found.sense.word.startswith("pair of ")):
         found.high = found.low
     while word not in _IT and found.first > start and low[found.first - 1] in _BEFORE:
         if low[found.first - 1] == "than" and low[found.first - 2] not in _MORE:

@@ -19,7 +19,9 @@ BREAKS = word_set("but while whereas although though because since so yet howeve
 _WIDE = word_set("if when whenever unless whether imagine supposing should once")
 """Hedges that reach to the end of the sentence."""
 
-_MODALS = word_set("may might could must should would will seem seems appear probably")
+_EVIDENTIAL = word_set("may might must seem seems appear probably")
+"""Hedges of what is said of a thing, not of whether it is there, if its place goes before them."""
+_MODALS = word_set("could should would will")
 _POINTS = word_set("suggest suggests suggesting imply implies implying hint hints hinting")
 """Hedges of what comes after them only."""
 
@@ -100,20 +102,23 @@ class Statement(msgspec.Struct):
     rivals: tuple[Mention, Mention] | None = None
     """Two things, where its question asks of which there are more."""
 
-    def is_hedged(self, word: int, known: bool = False) -> bool:
+    def is_hedged(self, word: int, known: bool | None = None) -> bool:
         """Tell whether the clause of a word is a guess or a rule.
 
         Args:
             word: Which one.
-            known: Whether it is said of something definite, so that only a hedge before it makes it a guess: "the dog on
-                the left may be hungry".
+            known: Of a place, whether it is that of something definite; only a hedge before it makes it a guess then:
+                "the dog on the left may be hungry".
         """
         if not self.hedges:
             return self.guess
         clause = bisect_left(self.breaks, word)
         for hedge in self.hedges:
             at = bisect_left(self.breaks, hedge)
-            if word < hedge and (self.low[hedge] in _POINTS or (known and self.low[hedge] in _MODALS)):
+            said = self.low[hedge]
+            if word < hedge and (
+                said in _POINTS or (known is not None and said in _EVIDENTIAL) or (known and said in _MODALS)
+            ):
                 continue  # "the skis suggest that ..."
             if at == clause or (at < clause and self.low[hedge] in _WIDE):
                 return True
