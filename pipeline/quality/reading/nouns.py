@@ -14,6 +14,7 @@ from pipeline.quality.reading.vocabulary import (
     DEFINITE,
     DEPICTED,
     FUNCTION,
+    HEDGES,
     IMAGES,
     MATERIALS,
     NONE,
@@ -53,7 +54,7 @@ _COMPARES = word_set("more less fewer rather")
 _STOPS = word_set(". ? !")
 _WHICH = word_set("which what whose")
 _OPENERS = word_set("is 's this that's it's with takes")
-_NO_THINGS = SIGNS | FUNCTION | VERBS | SEES | COLOURS.keys()
+_NO_THINGS = HEDGES | SIGNS | FUNCTION | VERBS | SEES | COLOURS.keys()
 
 
 def read_mention(low: list[str], start: int, head: int, form: Form, owner: bool) -> Mention:
@@ -179,6 +180,14 @@ def _is_rate(low: list[str], after: int) -> bool:
     return low[after + 1] in _PERIODS or low[after : after + 3] == ["at", "a", "time"]
 
 
+def _is_conjunction(low: list[str], index: int, found: Mention) -> bool:
+    """Tell whether "as" or "for" begins a clause: "as the bus stops, ...", "for two more buses can be made out"."""
+    if low[index] not in ("as", "for") or (index and low[index - 1] not in SIGNS):
+        return False
+    after = low[found.last + 1] if found.last + 1 < len(low) else "."
+    return after in BE or after in VERBS or after in ("can", "could")
+
+
 def _read_setting(low: list[str], found: Mention) -> None:
     """See from the word before whether the thing is thought of or depicted rather than there."""
     index = found.first - 1
@@ -201,9 +210,7 @@ def _read_setting(low: list[str], found: Mention) -> None:
         before = low[index - 1]
         if word == "than":
             found.real &= before not in _COMPARES and found.article != "a"  # "no bigger than a bird"
-        elif not (
-            word == "as" and found.article == "the" and (not index or before in SIGNS)
-        ):  # "as the bus stops, ..."
+        elif not _is_conjunction(low, index, found):
             found.real &= before in _SEEN_AFTER.get(word, ())
     elif word == "of" and index and low[index - 1] in DEPICTED:
         whole = index - 2 if low[index - 2] in ("a", "an", "the", "this") else index - 1

@@ -173,7 +173,10 @@ VERBS = _forms_of(
 ) | word_set(
     "stood sat lain hung has have had did faces face can may might could must should would will shall needs need likes "
     "like adds add ends tops flank flanks crowd parade got gone done laid set put built stuck held kept spread hidden "
-    "bound see sees tucked wields naps kisses hugs points queue queues strays"
+    "bound see sees tucked wields naps kisses hugs points queue queues strays made seen shown drawn worn taken given known "
+    "thrown blown grown flown caught brought bought left lit fed led met lost shut split slung sewn strung swept bent torn "
+    "broken eaten written driven ridden risen fallen frozen bitten chosen begun found sold told sent wound came gave took "
+    "lay stuck hit lent beaten woven cast"
 )
 FUNCTION = (
     word_set(
