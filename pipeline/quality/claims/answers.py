@@ -24,6 +24,8 @@ _STARTS = word_set(
     "beneath among amid alongside somewhere far directly close all both"
 )
 """Words with which an answer begins that is nothing but places."""
+_REASONS = word_set(": because since")
+"""Signs and words before what is so: "quite possibly, because the kitchen has two ovens"."""
 _RANKS = word_set("former latter")
 _IT = word_set("it them its their")
 
@@ -72,6 +74,7 @@ def _is_told(low: list[str], first: int, stop: int) -> bool:
     return (
         low[first] in ("it's", "this")
         or low[first : first + 2] == ["it", "is"]
+        or not _REASONS.isdisjoint(low[first:stop])
         or not THERE.isdisjoint(low[first:stop])
     )
 

@@ -10,8 +10,9 @@ import msgspec
 
 from pipeline.quality.claims.captions import Captions, Said, read_captions
 from pipeline.quality.claims.positions import area, gap_between, share_inside
+from pipeline.quality.claims.sorts import is_everybody
 from pipeline.quality.reading.lexicon import Lexicon, Sense
-from pipeline.quality.reading.vocabulary import AMOUNTS, SIGNS
+from pipeline.quality.reading.vocabulary import AMOUNTS, NUMBER_AMOUNTS, SIGNS
 from pipeline.records import Box, Scene
 
 _TINY = 0.002  # share of the image; people overlook smaller things, unless all of the name are so small
@@ -188,10 +189,12 @@ class Evidence:
                 low = high
         if len(boxes) >= _UNCOUNTED and not crowd and not sense.open and len(numbers) == len(told) > 0:
             high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
+        if low < len(boxes) < _UNCOUNTED and not sense.loose and not crowd:
+            low = self._surely(sense, low, numbers)
         for value in told:
             if value is None:
                 high = None
-            else:
+            elif value == len(boxes) or low < len(boxes) or len(boxes) not in self._explicit(sense):
                 low = min(low, value)
                 high = None if high is None else max(high, value)
         return Range(low, high, boxes, spoken)
@@ -212,11 +215,16 @@ class Evidence:
             is_again = bool(spoken) and spoken[-1] == said.caption
             if not is_again:
                 spoken.append(said.caption)
-            if other.word in AMOUNTS:
+            if other.word in NUMBER_AMOUNTS:
                 plural = True
                 told.append(AMOUNTS[other.word][0])  # "a couple walks by"
                 continue
-            if other.several or mention.vague or (mention.many and mention.low is None and boxes < 2):
+            if (
+                other.several
+                or other.word in AMOUNTS
+                or mention.vague
+                or (mention.many and mention.low is None and boxes < 2)
+            ):
                 plural = True
                 if other.word in _THRONGS or boxes < _FEW:
                     told.append(_MOST_OF.get(said.amount))
@@ -226,7 +234,7 @@ class Evidence:
                 totals[said.caption] = totals.get(said.caption, 0) + (mention.low or 0)
                 if other.may == sense.may and not is_again:  # "a crowd watches two children" counts no crowd
                     told += [mention.low, None] if mention.high is None else [mention.low]
-            elif mention.many is False:
+            elif mention.many is False and not mention.counted:
                 singular += other.word == sense.word or (boxes <= _FEW and sense.may <= other.may)
                 if mention.article in ("a", "another") or not is_again:  # "a dog looks up, and the dog barks" has one
                     totals[said.caption] = totals.get(said.caption, 0) + 1
@@ -277,6 +285,22 @@ class Evidence:
             return False
         spoken = {said.caption for said in self.said if said.sense.may & sense.may}
         return len(sense.may) == 1 and len(spoken) > 1 and self._most_told(sense) <= len(self.boxes_of(sense))
+
+    def _surely(self, sense: Sense, low: int, numbers: list[int]) -> int:
+        """Return the fewest there are, if captions count as many as boxes, or have nobody but people of that sort."""
+        boxes = self.boxes_of(sense)
+        if len(boxes) > 1 and len(boxes) in self._explicit(sense) and all(value == len(boxes) for value in numbers):
+            return len(boxes)
+        person = self.person
+        if person is None or sense.may != person.may or sense.open or sense.several or sense.word == person.word:
+            return low
+        spoken: dict[int, list[str]] = {}
+        for said in self.said:
+            if said.sense.may == person.may:
+                spoken.setdefault(said.caption, []).append(said.sense.word)
+        if not is_everybody(sense, list(spoken.values()), [self.captions[caption] for caption in spoken]):
+            return low
+        return max(low, min([len(self.clear(person)), *numbers]))
 
     def _explicit(self, sense: Sense) -> set[int | None]:
         """Return the numbers that captions give in so many words, of that thing and nothing wider or narrower."""

@@ -11,7 +11,7 @@ from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, jud
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
 from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
-from pipeline.quality.claims.whereabouts import judge_place, judge_relation
+from pipeline.quality.claims.whereabouts import judge_place, judge_relation, judge_shared
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
@@ -107,6 +107,9 @@ class Judge:
             )
             if judged:
                 self.add(first, judged.last, "place", judged.verdict, judged.boxes, (), judged.detail)
+        shared = judge_shared(statement, self.evidence)
+        if shared is not None and not statement.is_hedged(shared.last):
+            self.add(shared.last, shared.last, "place", shared.verdict, shared.boxes, (), shared.detail)
         for relation in statement.relations:
             first = relation.first
             judged = None if statement.is_hedged(first) else judge_relation(statement, relation, denied, self.evidence)
@@ -213,7 +216,7 @@ class Judge:
         if mention.exact and places and statement.after(mention) == ",":  # "a single car, parked on the right"
             places = ()
         verdict = judge_number(low, high, exact and not places, there)
-        if verdict != "supported":  # what captions say can only make more numbers possible
+        if verdict != "supported" or exact:  # captions mostly make more numbers possible, and sometimes settle one
             there = self.evidence.count(sense)
             verdict = judge_number(low, high, exact and not places, there)
         together = sum_with_more(statement, mention)

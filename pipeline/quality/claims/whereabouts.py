@@ -30,7 +30,10 @@ _CONTACT = word_set(
 """Words between somebody and what touches him."""
 _UPON = word_set("on in into at by under above beside behind the a an")
 """Words before what has no box and another thing touches."""
-_JOINS = word_set("who that which is are and a the , has been")
+_JOINS = word_set(
+    "who that which is are and a the , has been past by along down up about around off away out sitting seated standing "
+    "lying perched riding parked sits stands lies rides sleeping resting"
+)
 
 
 class Judged(msgspec.Struct, frozen=True, gc=False):
@@ -185,6 +188,46 @@ def _explain(place: Place, sense: Sense, boxes: tuple[int, ...], evidence: Evide
     )
     at = where(box) if place.down else where(box).split()[-1]
     return f"the {sense.word}'s centre is at {centre}: {at}, not {place.words}"
+
+
+def judge_shared(statement: Statement, evidence: Evidence) -> Judged | None:
+    """Return that "one on the left and the other on the right" cannot be, since each must be another box.
+
+    ``None`` where it can be, or where some part of it is wrong by itself.
+    """
+    shares: dict[int, list[Place]] = {}
+    senses = set()
+    for located in statement.located:
+        place = located.place
+        mention = statement.mentions[located.subjects[0]] if located.subjects else None
+        if mention is None or not mention.pronoun or mention.sense is None or place.frame != "image" or place.aside:
+            continue
+        if not located.sure or mention.many or place.loose or place.rough or (mention.low or 1) > 1:
+            continue
+        shares.setdefault(located.subjects[0], []).append(place)
+        senses.add(mention.sense.word)
+    if len(shares) < 2 or len(senses) != 1:
+        return None
+    sense = statement.mentions[next(iter(shares))].sense
+    assert sense is not None
+    boxes = evidence.boxes_of(sense)
+    if sense.open or not len(shares) <= len(boxes) <= _MANY or any(evidence.boxes[index].crowd for index in boxes):
+        return None
+    fitting = [
+        {index for index in boxes if all(fit(place, evidence.boxes[index]) != "no" for place in places)}
+        for places in shares.values()
+    ]
+    if not all(fitting) or _can_share(fitting):
+        return None
+    last = max(places[-1].last for places in shares.values())
+    return Judged("contradicted", last, boxes, f"no two {sense.plural} are there")
+
+
+def _can_share(fitting: list[set[int]]) -> bool:
+    """Tell whether each set can give an element that no other gives."""
+    if not fitting:
+        return True
+    return any(_can_share([each - {one} for each in fitting[1:]]) for one in fitting[0])
 
 
 def judge_relation(

@@ -93,7 +93,7 @@ def read_pronoun(
     found = Mention(None, index, index, index, pronoun=True)
     value = number(word)
     if value is not None:
-        is_one = _read_number(low, index, stop, value, before, found)
+        is_one = _read_number(low, index, stop, value, before, found, mentions)
     elif word in _AMOUNTS:
         is_one = memory.asked is not None and _read_amount(low, start, index, stop, found)
     elif word in _DENIED:
@@ -121,7 +121,9 @@ def read_pronoun(
     return found
 
 
-def _read_number(low: list[str], index: int, stop: int, value: int, before: str, found: Mention) -> bool:
+def _read_number(
+    low: list[str], index: int, stop: int, value: int, before: str, found: Mention, mentions: list[Mention]
+) -> bool:
     if low[index - 2 : index + 1] in (["is", "the", "one"], ["was", "the", "one"]) and not _HUMAN.isdisjoint(
         low[max(0, index - 5) : index]
     ):
@@ -134,7 +136,9 @@ def _read_number(low: list[str], index: int, stop: int, value: int, before: str,
     if after in ("or", "to", "-", "–") and number(beyond) is not None:
         return False  # the second number of "two or three" is read with the first
     if after == "of" and beyond in _THEM:
-        found.last, found.part = index + 2, before not in ("the", "all")
+        named = next((each for each in reversed(mentions) if not each.pronoun), None)
+        is_apposed = before == "," and named is not None and named.last == index - 2 and not named.counted
+        found.last, found.part = index + 2, before not in ("the", "all") and not is_apposed
         found.exact = not found.part
     elif after == "of" and beyond in ("the", "these") and index + 3 < stop and number(low[index + 3]) is not None:
         if not is_nounless(low, index + 4, stop):

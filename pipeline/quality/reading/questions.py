@@ -107,6 +107,8 @@ def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:
         asked.how_many = False  # "how many calories does a cake have?"
     asked.guess = asked.how_many and asked.subject is not None and _asks_capacity(words)
     asked.imagined = not _IMAGINES.isdisjoint(words[_polite(words) :]) or (asked.how_many and _asks_room(asked, last))
+    if "like" in words and words[0].removesuffix("'s") == "what" and _IMAGINES.isdisjoint(set(words) - {"like"}):
+        asked.imagined = False  # "what's the room like?"
     asked.imagined |= words[-2:-1] in _PREPOSITIONS and words[0].removesuffix("'s") in _OPEN  # "what is it about?"
     if words[0] in ("which", "what"):
         asked.size = next((SIZES[word] for word in words if word in SIZES), None)
