@@ -226,7 +226,7 @@ class Judge:
         present = too_few_at(statement, mention, sense, self.evidence) if verdict == "supported" else ()
         if present:
             verdict, detail = "contradicted", f"the boxes show {told(len(present), sense)} there"
-        is_image = mention.exact and statement.after(mention) in BE and not there.boxes  # "the only dog is a hot one"
+        is_image = mention.article == "the" and mention.exact and not there.boxes  # "the only dog here is a hot one"
         if is_image or (there.high == 0 and judge_presence(sense, self.evidence)[0] != "contradicted"):
             verdict = "not checkable"
         elif verdict != "contradicted" and len(places) == 1 and low >= 2 and not (mention.vague or mention.part):
@@ -346,8 +346,8 @@ def _is_but_for(statement: Statement, mention: Mention, sense: Sense) -> bool:
 
 def _is_alternative(statement: Statement, mention: Mention) -> bool:
     """Tell whether a mention is one of "a scooter or a bicycle"."""
-    after = statement.low[mention.last + 1 : min(mention.last + 6, statement.stop)]
-    return statement.before(mention.first) == "or" or "or" in after[: after.index(".") if "." in after else None]
+    after = statement.low[mention.last + 1 : min(mention.last + 3, statement.stop)]
+    return statement.before(mention.first) == "or" or after[:1] == ["or"] or after == [",", "or"]
 
 
 def _is_negated(statement: Statement, mention: Mention) -> bool:

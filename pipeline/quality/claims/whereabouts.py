@@ -200,13 +200,14 @@ def judge_shared(statement: Statement, evidence: Evidence) -> Judged | None:
     for located in statement.located:
         place = located.place
         mention = statement.mentions[located.subjects[0]] if located.subjects else None
-        if mention is None or not mention.pronoun or mention.sense is None or place.frame != "image" or place.aside:
+        is_share = mention is not None and (mention.pronoun or mention.article == "a") and mention.many is not True
+        if mention is None or not is_share or mention.sense is None or place.frame != "image" or place.aside:
             continue
-        if not located.sure or mention.many or place.loose or place.rough or (mention.low or 1) > 1:
+        if not located.sure or place.loose or place.rough or (mention.low or 1) > 1:
             continue
         shares.setdefault(located.subjects[0], []).append(place)
         senses.add(mention.sense.word)
-    if len(shares) < 2 or len(senses) != 1:
+    if len(shares) < 2 or len(senses) != 1 or not any(statement.mentions[each].pronoun for each in shares):
         return None
     sense = statement.mentions[next(iter(shares))].sense
     assert sense is not None

@@ -26,7 +26,7 @@ from pipeline.quality.reading.vocabulary import (
 
 _DIGITS = frozenset("0123456789")
 _NOBODY = word_set("nobody noone no-one")
-_SAYINGS = {"knows": (["who"],), "know": (["never"], ["we"]), "speak": (["to"],), "were": (["it"],)}
+_SAYINGS = {"knows": (["who"],), "know": (["never"], ["we"]), "speak": (["to"],), "were": (["as", "it"],)}
 """Last words of "who knows", "for all we know", "so to speak" and "as it were", with those before them."""
 _ACTIONS = (
     dict.fromkeys(PRONOUNS, "pronoun")
@@ -115,6 +115,11 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
     form = find_form(low, index, stop, rows) if rows else None
     if form is None or word in KEYS:
         return None
+    is_verb = (
+        form.sense is None and form.rest and form.rest[-1] in FUNCTION
+    )  # "clock in", but not "a clock in the hall"
+    if rows and is_verb and index > first and (low[index - 1] in ARTICLES or low[index - 1] in DEFINITE):
+        form = next((each for each in rows if not each.rest), form)
     if word in FUNCTION and form.sense is not None and not _has_article(low, first, index):
         return None
     if not form.rest and word in PIECES and low[index + 1 : index + 2] == ["of"]:
@@ -186,7 +191,7 @@ def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
     word = low[index]
     after = low[index + 1] if index + 1 < stop else ""
     if word in _SAYINGS:
-        return low[index - 1 : index] in _SAYINGS[word]
+        return any(low[index - len(said) : index] == said for said in _SAYINGS[word])
     if word in _MODALS:
         makes_out = after == "make" and (low[index + 2 : index + 3] == ["out"] or number(low[min(index + 3, stop - 1)]))
         is_polite = after in _LOOKS and (after != "put" or "'" in word) and ("'" in word or low[index - 1] in _READER)
