@@ -161,6 +161,7 @@ class Judge:
             doubt = (
                 general
                 or _is_alternative(statement, mention)
+                or _is_image(statement, mention)
                 or (mention.likeness and not sense.made)
                 or (presumed and not self._is_presumed(mention, sense))
             )
@@ -342,6 +343,14 @@ def _is_but_for(statement: Statement, mention: Mention, sense: Sense) -> bool:
             if not _BUT_FOR.isdisjoint(statement.low[max(statement.first, other.first - 3) : other.first]):
                 return True
     return False
+
+
+def _is_image(statement: Statement, mention: Mention) -> bool:
+    """Tell whether "her steed is a motorcycle", which is no steed."""
+    if statement.after(mention) not in BE:
+        return False
+    other = statement.starting_at(mention.last + 2)
+    return other is not None and other.article == "a" and other.sense is not None and other.sense is not mention.sense
 
 
 def _is_alternative(statement: Statement, mention: Mention) -> bool:

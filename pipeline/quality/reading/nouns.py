@@ -204,6 +204,8 @@ def _read_setting(low: list[str], found: Mention) -> None:
     is_idiom = word == "by" and low[found.first : found.last + 1] == ["the", "book"]
     if is_idiom or (word in _HOLDS and found.counted) or (low[index - 1], word) in _NOT_EVEN:
         found.real = False
+    elif word == "with" and low[index - 2 : index] == ["to", "do"]:
+        found.real = False  # "nothing to do with elephants"
     elif word == "into":
         found.real &= low[index - 1] not in _BECOMES and low[index - 2] not in _BECOMES
     elif word in NOT_REALLY:

@@ -116,7 +116,7 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
     if form is None or word in KEYS:
         return None
     is_verb = (
-        form.sense is None and form.rest and form.rest[-1] in FUNCTION
+        form.sense is None and form.rest and form.rest[-1] in ("in", "out", "up")
     )  # "clock in", but not "a clock in the hall"
     if rows and is_verb and index > first and (low[index - 1] in ARTICLES or low[index - 1] in DEFINITE):
         form = next((each for each in rows if not each.rest), form)

@@ -21,7 +21,7 @@ _FILLERS = word_set("and so but , then also well now okay ok")
 _MODALS = word_set("would might could may should can")
 _IMAGINES = word_set(
     "would could might should will think thinks thinking dream dreams dreaming want wants need needs hope hopes wish "
-    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes missing lacking lack "
+    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes missing lacking lack fear fears "
     "lacks absent"
 )
 _HOLDS = word_set("fit fits seat seats accommodate sleep sleeps")
