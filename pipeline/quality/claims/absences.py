@@ -69,7 +69,7 @@ def judge_absence_at(sense: Sense, scope: Scope, there: Range, evidence: Evidenc
         found = _at(clear, others[0], scope.beside, evidence) if len(others) == 1 else ()
     if found:
         return "contradicted", Range(0, None, found)
-    told = evidence.told_at(sense, noun) if noun else ()
+    told = evidence.spoken.told_at(sense, noun) if noun else ()
     return ("contradicted", Range(0, None, clear, told)) if told else ("not checkable", there)
 
 

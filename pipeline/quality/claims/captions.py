@@ -10,9 +10,25 @@ from pipeline.quality.reading.lexicon import Lexicon, Sense
 from pipeline.quality.reading.mentions import Mention, find_form
 from pipeline.quality.reading.nouns import is_modifier, read_mention
 from pipeline.quality.reading.sentences import Text
-from pipeline.quality.reading.vocabulary import AMOUNTS, word_set
+from pipeline.quality.reading.vocabulary import AMOUNTS, SIGNS, word_set
 
 _AMOUNTS = word_set("few several couple")
+_REACH = 8  # words of a caption between a thing and where it is
+_AT = frozenset("on in at near by atop inside around surrounding along across under beneath of".split())
+_HAVING = frozenset("with has holding containing carrying full bearing covered".split())
+_SAME_SPOTS = tuple(
+    frozenset(words.split())
+    for words in (
+        "water sea ocean lake river pool wave waves surf",
+        "slope snow hill mountain piste hillside mountainside",
+        "grass field meadow pasture lawn",
+        "counter countertop worktop",
+        "street road sidewalk pavement",
+        "floor ground",
+    )
+)
+"""Nouns for what may be one and the same spot."""
+_HOLDING = frozenset("with holding carrying wearing holds carries wears using riding".split())
 _SCENES = 64  # kept: the kinds of a scene come one soon after another
 
 
@@ -37,6 +53,43 @@ class Captions(msgspec.Struct, frozen=True, gc=False):
     """These in a row, each after a blank."""
     low: tuple[list[str], ...]
     """The words and signs of each caption."""
+
+    def crowded(self, sense: Sense) -> tuple[int, ...]:
+        """Return the captions by which there are many of a thing, without saying how many."""
+        return tuple(
+            dict.fromkeys(
+                said.caption
+                for said in self.said
+                if said.sense.may & sense.may and (said.sense.several or said.mention.vague or _is_uncounted(said))
+            )
+        )
+
+    def told_at(self, sense: Sense, noun: str) -> tuple[int, ...]:
+        """Return the captions that have such a thing at something: "a cup on the counter"."""
+        found = []
+        nouns = next((each for each in _SAME_SPOTS if noun in each), frozenset((noun,)))
+        for said in self.said:
+            if not said.sense.may & sense.may or not said.sense.may <= sense.may:
+                continue
+            low = self.low[said.caption]
+            after, before = low[said.mention.last + 1 :][:_REACH], low[: said.mention.first][-_REACH:]
+            ahead = next((k for k, word in enumerate(after) if word in nouns), None)
+            behind = next((k for k in range(len(before) - 1, -1, -1) if before[k] in nouns), None)
+            if (ahead is not None and _links(after[:ahead], _AT)) or (
+                behind is not None and _links(before[behind + 1 :], _HAVING)
+            ):
+                found.append(said.caption)
+        return tuple(dict.fromkeys(found))
+
+    def told_had(self, sense: Sense) -> tuple[int, ...]:
+        """Return the captions by which somebody has such a thing: "a man with an umbrella"."""
+        found = []
+        for said in self.said:
+            if said.sense.may & sense.may and said.sense.may <= sense.may:
+                before = self.low[said.caption][max(0, said.mention.first - 2) : said.mention.first]
+                if not _HOLDING.isdisjoint(before):
+                    found.append(said.caption)
+        return tuple(dict.fromkeys(found))
 
 
 @lru_cache(_SCENES)
@@ -83,3 +136,12 @@ def _is_doubled(low: list[str], mention: Mention, sense: Sense, lexicon: Lexicon
 
 def _amount(low: list[str], mention: Mention) -> str:
     return next((word for word in low[mention.first : mention.head] if word in _AMOUNTS), "") if mention.vague else ""
+
+
+def _links(between: list[str], words: frozenset[str]) -> bool:
+    """Tell whether the words between two things say that one is on the other."""
+    return not words.isdisjoint(between) and "and" not in between and SIGNS.isdisjoint(between)
+
+
+def _is_uncounted(said: Said) -> bool:
+    return said.mention.many is True and said.mention.low is None

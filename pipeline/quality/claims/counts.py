@@ -23,7 +23,8 @@ from pipeline.quality.reading.vocabulary import (
 from pipeline.records import Verdict
 
 _SHOWN = word_set(
-    "visible present seen shown pictured depicted here altogether total all view sight found spotted counted around about out nearby"
+    "visible present seen shown pictured depicted here altogether total all view sight found spotted counted around "
+    "about out nearby"
 )
 _FILLERS = word_set(
     "also clearly only just still actually now exactly about at least a total of can be could easily make it that "

@@ -12,7 +12,7 @@ from pipeline.quality.claims.captions import Captions, Said, read_captions
 from pipeline.quality.claims.positions import area, gap_between, share_inside
 from pipeline.quality.claims.sorts import is_everybody
 from pipeline.quality.reading.lexicon import Lexicon, Sense
-from pipeline.quality.reading.vocabulary import AMOUNTS, NUMBER_AMOUNTS, SIGNS
+from pipeline.quality.reading.vocabulary import AMOUNTS, NUMBER_AMOUNTS
 from pipeline.records import Box, Scene
 
 _TINY = 0.002  # share of the image; people overlook smaller things, unless all of the name are so small
@@ -23,23 +23,7 @@ _MOST_OF = {"few": 6, "several": 9, "couple": 4}
 """How many people may see where they write so of few boxes; any number where they write of a group."""
 _THRONGS = frozenset(("crowd", "audience"))
 _MANY = 7  # from so many boxes on, nobody is held to a wide word's number
-_REACH = 8  # words of a caption between a thing and where it is
-_AT = frozenset("on in at near by atop inside around surrounding along across under beneath of".split())
 _WATCHERS = frozenset("spectator onlooker bystander crowd audience fan viewer".split())
-_HAVING = frozenset("with has holding containing carrying full bearing covered".split())
-_SAME_SPOTS = tuple(
-    frozenset(words.split())
-    for words in (
-        "water sea ocean lake river pool wave waves surf",
-        "slope snow hill mountain piste hillside mountainside",
-        "grass field meadow pasture lawn",
-        "counter countertop worktop",
-        "street road sidewalk pavement",
-        "floor ground",
-    )
-)
-"""Nouns for what may be one and the same spot."""
-_HOLDING = frozenset("with holding carrying wearing holds carries wears using riding".split())
 _UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
 
 
@@ -123,16 +107,6 @@ class Evidence:
             found = [k for k in clear if any(gap_between(self.boxes[k], self.boxes[each]) <= 0 for each in gear)]
             known = self._roles[sense.word] = tuple(found[: len(gear)])
         return known
-
-    def crowded(self, sense: Sense) -> tuple[int, ...]:
-        """Return the captions by which there are many of a thing, without saying how many."""
-        return tuple(
-            dict.fromkeys(
-                said.caption
-                for said in self.said
-                if said.sense.may & sense.may and (said.sense.several or said.mention.vague or _is_uncounted(said))
-            )
-        )
 
     def _is_inside(self, index: int, others: list[int]) -> bool:
         """Tell whether a box is all but covered by a far larger one of the same name."""
@@ -253,13 +227,14 @@ class Evidence:
         return len(captions) >= min(2, len(self.captions)) > 0
 
     @cached_property
-    def _read(self) -> Captions:
+    def spoken(self) -> Captions:
+        """What the captions say."""
         return read_captions(self.captions, self._lexicon)
 
     @property
     def said(self) -> tuple[Said, ...]:
         """All mentions of things in the captions."""
-        return self._read.said
+        return self.spoken.said
 
     def is_all(self, sense: Sense) -> bool:
         """Tell whether the boxes are all that a wide word such as "bag" can mean: captions speak of no more."""
@@ -321,49 +296,13 @@ class Evidence:
             return False
         return any(said.sense.word in _WATCHERS for said in self.said)
 
-    def told_at(self, sense: Sense, noun: str) -> tuple[int, ...]:
-        """Return the captions that have such a thing at something: "a cup on the counter"."""
-        found = []
-        nouns = next((each for each in _SAME_SPOTS if noun in each), frozenset((noun,)))
-        for said in self.said:
-            if not said.sense.may & sense.may or not said.sense.may <= sense.may:
-                continue
-            low = self._read.low[said.caption]
-            after, before = low[said.mention.last + 1 :][:_REACH], low[: said.mention.first][-_REACH:]
-            ahead = next((k for k, word in enumerate(after) if word in nouns), None)
-            behind = next((k for k in range(len(before) - 1, -1, -1) if before[k] in nouns), None)
-            if (ahead is not None and _links(after[:ahead], _AT)) or (
-                behind is not None and _links(before[behind + 1 :], _HAVING)
-            ):
-                found.append(said.caption)
-        return tuple(dict.fromkeys(found))
-
-    def told_had(self, sense: Sense) -> tuple[int, ...]:
-        """Return the captions by which somebody has such a thing: "a man with an umbrella"."""
-        found = []
-        for said in self.said:
-            if said.sense.may & sense.may and said.sense.may <= sense.may:
-                before = self._read.low[said.caption][max(0, said.mention.first - 2) : said.mention.first]
-                if not _HOLDING.isdisjoint(before):
-                    found.append(said.caption)
-        return tuple(dict.fromkeys(found))
-
     def is_hinted(self, sense: Sense) -> bool:
         """Tell whether a word of a caption makes the thing believable."""
         for label in sense.may:
             for hint in self._lexicon.hints.get(label, ()):
-                if hint in self._read.words or (len(hint) >= 4 and f" {hint}" in self._read.text):
+                if hint in self.spoken.words or (len(hint) >= 4 and f" {hint}" in self.spoken.text):
                     return True
         return False
-
-
-def _links(between: list[str], words: frozenset[str]) -> bool:
-    """Tell whether the words between two things say that one is on the other."""
-    return not words.isdisjoint(between) and "and" not in between and SIGNS.isdisjoint(between)
-
-
-def _is_uncounted(said: Said) -> bool:
-    return said.mention.many is True and said.mention.low is None
 
 
 def _at_border(box: Box) -> bool:

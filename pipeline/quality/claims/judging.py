@@ -8,6 +8,7 @@ from pipeline.quality.claims.absences import denials, held, judge_absence, judge
 from pipeline.quality.claims.attributes import judge_colours, said_colours
 from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
+from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_negated
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
 from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
@@ -17,14 +18,13 @@ from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.sentences import Text
 from pipeline.quality.reading.statements import Listed, Statement
-from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
+from pipeline.quality.reading.vocabulary import BE, word_set
 from pipeline.records import Claim, ClaimKind, Verdict
 
 _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
 """Verbs with which a question may speak of people whom nobody sees."""
 
 
-_BUT_FOR = word_set("apart aside except besides than but")
 _ROLES = ("er", "or", "ist")
 
 
@@ -152,7 +152,7 @@ class Judge:
             return True
         if statement.guessed is not None and statement.guessed.may & sense.may:
             return True
-        return statement.is_hedged(mention.head) or _is_negated(statement, mention)
+        return statement.is_hedged(mention.head) or is_negated(statement, mention)
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         verdict, there = judge_presence(sense, self.evidence)
@@ -160,8 +160,8 @@ class Judge:
             general = mention.many and not mention.article and not is_shown(statement, mention)
             doubt = (
                 general
-                or _is_alternative(statement, mention)
-                or _is_image(statement, mention)
+                or is_alternative(statement, mention)
+                or is_image(statement, mention)
                 or (mention.likeness and not sense.made)
                 or (presumed and not self._is_presumed(mention, sense))
             )
@@ -268,7 +268,7 @@ class Judge:
         where = scope(statement, mention.last + 1, mention)
         if mention.pronoun and where.whole and statement.narrowed:
             where = Scope(whole=False, thing=statement.at, beside=True)
-        if _is_but_for(statement, mention, sense):
+        if is_but_for(statement, mention, sense):
             where = Scope(whole=False)
         if statement.low[mention.first : mention.first + 2] == ["no", "other"]:
             where = self._others(sense)
@@ -300,7 +300,7 @@ class Judge:
 
     def _had_by_nobody(self, statement: Statement, word: int, had: Mention, sense: Sense, person: Sense) -> None:
         boxes = held(self.evidence.clear(sense), self.evidence.boxes_of(person), self.evidence)
-        told = self.evidence.told_had(sense)
+        told = self.evidence.spoken.told_had(sense)
         is_wrong = (boxes or told) and not (had.described or had.colours or statement.is_hedged(word))
         verdict: Verdict = "contradicted" if is_wrong else "not checkable"
         detail = f"somebody has {one_of(sense)}, by the boxes" if boxes else f"the captions speak of {one_of(sense)}"
@@ -334,37 +334,3 @@ class Judge:
             there.captions,
             f"the boxes show {told(len(there.boxes), sense)}",
         )
-
-
-def _is_but_for(statement: Statement, mention: Mention, sense: Sense) -> bool:
-    """Tell whether "apart from a giraffe" goes with "no animal"."""
-    for other in statement.mentions:
-        if other is not mention and other.sense is not None and other.sense.may & sense.may:
-            if not _BUT_FOR.isdisjoint(statement.low[max(statement.first, other.first - 3) : other.first]):
-                return True
-    return False
-
-
-def _is_image(statement: Statement, mention: Mention) -> bool:
-    """Tell whether "her steed is a motorcycle", which is no steed."""
-    if statement.after(mention) not in BE:
-        return False
-    other = statement.starting_at(mention.last + 2)
-    return other is not None and other.article == "a" and other.sense is not None and other.sense is not mention.sense
-
-
-def _is_alternative(statement: Statement, mention: Mention) -> bool:
-    """Tell whether a mention is one of "a scooter or a bicycle"."""
-    after = statement.low[mention.last + 1 : min(mention.last + 3, statement.stop)]
-    return statement.before(mention.first) == "or" or after[:1] == ["or"] or after == [",", "or"]
-
-
-def _is_negated(statement: Statement, mention: Mention) -> bool:
-    """Tell whether a "not" stands shortly before a mention, in the same clause."""
-    low = statement.low
-    for index in range(mention.first - 1, max(statement.first, mention.first - 6) - 1, -1):
-        if low[index] in SIGNS or low[index] == "but":
-            return False
-        if low[index] in NOT:
-            return True
-    return False

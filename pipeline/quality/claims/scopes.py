@@ -31,7 +31,8 @@ _SKIPPED = _SEEN | word_set(
 )
 _COME = word_set("been come turned arrived made shown appeared not")
 _POSTURES = word_set(
-    "stands stand sits sit lies lie hangs hang rests rest waits wait lying standing sitting parked left seated resting hanging placed waiting kept stored mounted"
+    "stands stand sits sit lies lie hangs hang rests rest waits wait lying standing sitting parked left seated resting "
+    "hanging placed waiting kept stored mounted"
 )
 _AROUND = word_set("around about here there anywhere nearby")
 _PREPOSITIONS = word_set("on at in by near under beside around among next from within inside behind atop along across")

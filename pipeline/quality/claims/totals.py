@@ -118,7 +118,7 @@ def is_far_fewer(
     is_only = mention.exact or mention.answers
     if not is_only and (mention.first != statement.first or has_others(statement, mention, sense, mentions)):
         return False
-    crowds = evidence.crowded(sense)
+    crowds = evidence.spoken.crowded(sense)
     needed = 2 * mention.high + (is_only or mention.high > 2)
     low = there.low
     if any(said.sense.word == sense.word and said.caption in crowds for said in evidence.said):

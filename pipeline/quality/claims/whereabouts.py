@@ -31,8 +31,8 @@ _CONTACT = word_set(
 _UPON = word_set("on in into at by under above beside behind the a an")
 """Words before what has no box and another thing touches."""
 _JOINS = word_set(
-    "who that which is are and a the , has been past by along down up about around off away out sitting seated standing "
-    "lying perched riding parked sits stands lies rides sleeping resting"
+    "who that which is are and a the , has been past by along down up about around off away out sitting seated "
+    "standing lying perched riding parked sits stands lies rides sleeping resting"
 )
 
 

@@ -145,9 +145,9 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
         return is_fronted(found, earlier, ahead, places)
     if index >= found.first and low[index] not in SIGNS and low[index] not in _LEAD_INS:
         return _is_participial(found, place, ahead)
-    if index > found.first and low[index] == "," and low[place.last + 1 : place.last + 2] == [","]:
-        if any(each.last == index - 1 and each.first == found.first for each in found.mentions):
-            return False  # "The cat, on the left, leaves the bird alone"
+    is_apart = index > found.first and low[index] == "," and low[place.last + 1 : place.last + 2] == [","]
+    if is_apart and any(each.last == index - 1 and each.first == found.first for each in found.mentions):
+        return False  # "The cat, on the left, leaves the bird alone"
     begin = place.last + 1
     within = 10 if low[begin + 1 : begin + 2] in (["where"], ["just"], ["right"], ["close"], ["near"]) else 5
     if low[begin] == "," and "," in low[begin + 1 : begin + within]:  # ", behind them, "

@@ -115,9 +115,8 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
     form = find_form(low, index, stop, rows) if rows else None
     if form is None or word in KEYS:
         return None
-    is_verb = (
-        form.sense is None and form.rest and form.rest[-1] in ("in", "out", "up")
-    )  # "clock in", but not "a clock in the hall"
+    # "clock in" is a verb, but not in "a clock in the hall".
+    is_verb = form.sense is None and form.rest and form.rest[-1] in ("in", "out", "up")
     if rows and is_verb and index > first and (low[index - 1] in ARTICLES or low[index - 1] in DEFINITE):
         form = next((each for each in rows if not each.rest), form)
     if word in FUNCTION and form.sense is not None and not _has_article(low, first, index):

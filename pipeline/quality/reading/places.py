@@ -269,7 +269,7 @@ def _read_frame(low: list[str], index: int, stop: int, beside: bool) -> tuple[Fr
     room = after
     while room + 1 < stop and room < after + 3 and low[room] not in ROOMS and low[room] not in FUNCTION:
         room += 1
-    if low[room] in ROOMS and not low[index:room] == ["from"]:
+    if low[room] in ROOMS and low[index] != "from":
         return "image", -1, room
     if after < stop and (
         low[after] in ("center", "centre", "middle")

@@ -21,8 +21,8 @@ _FILLERS = word_set("and so but , then also well now okay ok")
 _MODALS = word_set("would might could may should can")
 _IMAGINES = word_set(
     "would could might should will think thinks thinking dream dreams dreaming want wants need needs hope hopes wish "
-    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes missing lacking lack fear fears "
-    "lacks absent"
+    "wishes imagine guess favourite favorite usually often call calls prefer prefers like likes missing lacking lack "
+    "fear fears lacks absent"
 )
 _HOLDS = word_set("fit fits seat seats accommodate sleep sleeps")
 _OPEN = word_set("what who whom which")
@@ -36,8 +36,8 @@ _PLAIN = (
     | IMAGES
     | VENUES
     | word_set(
-        "there in on at around the this that can do does you i we one altogether total all of here any anyone anybody up "
-        "out about got"
+        "there in on at around the this that can do does you i we one altogether total all of here any anyone anybody "
+        "up out about got"
     )
 )
 _CAN_SEE = SEES | word_set("make tell")

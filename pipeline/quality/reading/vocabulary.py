@@ -79,12 +79,12 @@ NOT = word_set(
 HEDGES = word_set(
     "perhaps maybe possibly might may could would should probably presumably likely seemingly apparently unlikely "
     "suggest suggests suggesting suggested imply implies implying hint hints hinting imagine imagined suppose "
-    "supposing guess guessing presume assume assuming assumed guessed wonder whether if unless must seem seems "
-    "seemed potentially appear possibility possible hopefully expected expect expects chance chances unclear unsure "
-    "uncertain doubt typically usually often sometimes generally normally commonly tend tends ought doubtful "
-    "supposedly ideally soon later tomorrow yesterday otherwise once when whenever shall conceivably plausibly will "
-    "would've could've should've might've must've wouldn't couldn't shouldn't won't he'll she'll they'll it'll we'll you'll you'd i'd we'd they'd he'd she'd "
-    "one'd broader loosely technically arguably"
+    "supposing guess guessing presume assume assuming assumed guessed wonder whether if unless must seem seems seemed "
+    "potentially appear possibility possible hopefully expected expect expects chance chances unclear unsure uncertain "
+    "doubt typically usually often sometimes generally normally commonly tend tends ought doubtful supposedly ideally "
+    "soon later tomorrow yesterday otherwise once when whenever shall conceivably plausibly will would've could've "
+    "should've might've must've wouldn't couldn't shouldn't won't he'll she'll they'll it'll we'll you'll you'd i'd "
+    "we'd they'd he'd she'd one'd broader loosely technically arguably"
 )
 """Words that make a clause a guess, a rule, a wish or a tale of another time."""
 NOT_REALLY = word_set(
@@ -173,10 +173,10 @@ VERBS = _forms_of(
 ) | word_set(
     "stood sat lain hung has have had did faces face can may might could must should would will shall needs need likes "
     "like adds add ends tops flank flanks crowd parade got gone done laid set put built stuck held kept spread hidden "
-    "bound see sees tucked wields naps kisses hugs points queue queues strays made seen shown drawn worn taken given known "
-    "thrown blown grown flown caught brought bought left lit fed led met lost shut split slung sewn strung swept bent torn "
-    "broken eaten written driven ridden risen fallen frozen bitten chosen begun found sold told sent wound came gave took "
-    "lay stuck hit lent beaten woven cast"
+    "bound see sees tucked wields naps kisses hugs points queue queues strays made seen shown drawn worn taken given "
+    "known thrown blown grown flown caught brought bought left lit fed led met lost shut split slung sewn strung swept "
+    "bent torn broken eaten written driven ridden risen fallen frozen bitten chosen begun found sold told sent wound "
+    "came gave took lay stuck hit lent beaten woven cast"
 )
 FUNCTION = (
     word_set(
