@@ -14,7 +14,7 @@ from pipeline.quality.reading.pronouns import NOUNLESS, Memory
 from pipeline.quality.reading.questions import Asked, remember
 from pipeline.quality.reading.sentences import Text, split_sentences
 from pipeline.quality.reading.statements import Listed, Located, Relation, Statement
-from pipeline.quality.reading.vocabulary import BE, SEES, SIGNS, THERE, word_set
+from pipeline.quality.reading.vocabulary import BE, OTHER, SEES, SIGNS, THERE, word_set
 
 _LEADS = BE | THERE | SEES | word_set("it that i we you can could one just only mainly mostly , a the")
 """Words before what an answer names in reply to "what is there?"."""
@@ -26,6 +26,8 @@ _STARTS = word_set(
 """Words with which an answer begins that is nothing but places."""
 _REASONS = word_set(": because since")
 """Signs and words before what is so: "quite possibly, because the kitchen has two ovens"."""
+_YES = word_set("yes , there are indeed i see can count")
+_MORE = OTHER | {"more"}
 _RANKS = word_set("former latter")
 _IT = word_set("it them its their")
 
@@ -53,6 +55,7 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
             )
             if asked.closed:
                 judge_agreement(asked, first, judge)
+                _complete_amount(asked, statement)
             _complete(asked, statement)
         remember(statement, memory)
         if memory.asked is not None and any(_is_other(each, memory.asked) for each in statement.mentions):
@@ -135,8 +138,20 @@ def _complete_count(asked: Asked, subject: Mention, statement: Statement) -> Non
             mention.sense = subject.sense  # "How many surfboards?" "Two boards."
         mention.answers = True
         mention.part &= asked.restricted or not mention.pronoun
-        mention.total = not (asked.restricted or mention.described or mention.part or mention.article == "the")
+        is_other = not _MORE.isdisjoint(statement.low[mention.first : mention.head])
+        mention.total = not (asked.restricted or is_other or mention.part or mention.article == "the")
         return
+
+
+def _complete_amount(asked: Asked, statement: Statement) -> None:
+    """Let "yes, three of them" be all that a question asks for, if it asks whether there are any."""
+    subject = asked.subject
+    if subject is None or subject.sense is None or not subject.many or subject.article == "the" or asked.restricted:
+        return
+    for mention in statement.mentions[:1]:
+        is_yes = all(word in _YES for word in statement.low[statement.first : mention.first])
+        if is_yes and mention.pronoun and mention.counted and mention.sense is subject.sense:
+            mention.part, mention.total, mention.answers = False, True, True
 
 
 def _listed_total(statement: Statement, subject: Sense) -> Listed | None:

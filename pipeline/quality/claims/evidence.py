@@ -261,10 +261,15 @@ class Evidence:
         spoken = {said.caption for said in self.said if said.sense.may & sense.may}
         return len(sense.may) == 1 and len(spoken) > 1 and self._most_told(sense) <= len(self.boxes_of(sense))
 
+    def agrees(self, sense: Sense) -> bool:
+        """Tell whether a caption counts as many of a thing as there are boxes."""
+        boxes = self.boxes_of(sense)
+        return len(boxes) > 1 and len(boxes) in self._explicit(sense)
+
     def _surely(self, sense: Sense, low: int, numbers: list[int]) -> int:
         """Return the fewest there are, if captions count as many as boxes, or have nobody but people of that sort."""
         boxes = self.boxes_of(sense)
-        if len(boxes) > 1 and len(boxes) in self._explicit(sense) and all(value == len(boxes) for value in numbers):
+        if self.agrees(sense) and all(value == len(boxes) for value in numbers):
             return len(boxes)
         person = self.person
         if person is None or sense.may != person.may or sense.open or sense.several or sense.word == person.word:

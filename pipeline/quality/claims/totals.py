@@ -51,7 +51,7 @@ def is_whole(
         return False
     if has_others(statement, mention, sense, mentions):
         return False
-    if sense.may != _may(evidence):
+    if sense.may != _may(evidence) or evidence.agrees(sense):
         return not _is_told_apart(statement, mention)
     clear = evidence.clear(sense) or evidence.clear_of_role(sense)
     areas = sorted(area(evidence.boxes[index]) for index in clear)
@@ -68,11 +68,14 @@ def _is_told_apart(statement: Statement, mention: Mention) -> bool:
 def _is_of_some(statement: Statement, mention: Mention) -> bool:
     """Tell whether some of the things are picked: "two people have hats", "two chairs are by the window"."""
     low, index = statement.low, mention.last + 1
-    if index < statement.stop and low[index] in BE:
-        index += 1
-        if index < statement.stop and low[index] in FUNCTION and low[index] not in NOT:
-            return True
-    return index < statement.stop and low[index] in _OF_SOME
+    after = low[index] if index < statement.stop else "."
+    following = low[index + 1] if index + 1 < statement.stop else "."
+    if after in ("have", "has") and (following in ("been", "come", "gone") or following.endswith("ed")):
+        return False
+    if after in BE and following in FUNCTION and following not in NOT:
+        thing = statement.starting_at(index + 2)
+        return thing is None or thing.article != "the" or following not in ("on", "in")
+    return after in _OF_SOME
 
 
 def has_others(statement: Statement, mention: Mention, sense: Sense, mentions: Sequence[Mention]) -> bool:

@@ -138,7 +138,8 @@ def _read_number(
     if after == "of" and beyond in _THEM:
         named = next((each for each in reversed(mentions) if not each.pronoun), None)
         is_apposed = before == "," and named is not None and named.last == index - 2 and not named.counted
-        found.last, found.part = index + 2, before not in ("the", "all") and not is_apposed
+        is_all = before in ("the", "all") or is_apposed or (before == "count" and low[index - 2] in ("i", "can"))
+        found.last, found.part = index + 2, not is_all
         found.exact = not found.part
     elif after == "of" and beyond in ("the", "these") and index + 3 < stop and number(low[index + 3]) is not None:
         if not is_nounless(low, index + 4, stop):
