@@ -117,6 +117,8 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
         return False
     low, after = statement.low, statement.after(mention)
     following = low[mention.last + 1 : min(mention.last + 5, statement.stop)]
+    if following[1:3] in (["in", "all"], ["in", "total"]) or following[:2] in (["in", "all"], ["in", "total"]):
+        return True
     if (after in BE or after == "can") and (placed or not _SHOWN.isdisjoint(following)):
         return True
     closed = after in SIGNS or after in _SHOWN or after == "and" or placed
@@ -182,6 +184,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         return True  # "two people are riding bicycles"
     if before in BE and statement.low[mention.first - 2] in THERE:
         return True
+    if before == "sees" and statement.low[mention.first - 2] == "one":
+        return False  # "the zoo, where one sees elephants"
     return before == "of" or (before in SEES and before not in ("make", "makes")) or before in THERE
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.quality.claims.captions import Captions, Said, read_captions
 from pipeline.quality.claims.positions import area, gap_between, share_inside
-from pipeline.quality.claims.sorts import is_everybody
+from pipeline.quality.claims.sorts import is_everybody, most_of_sort
 from pipeline.quality.reading.lexicon import Lexicon, Sense
 from pipeline.quality.reading.vocabulary import AMOUNTS, NUMBER_AMOUNTS
 from pipeline.records import Box, Scene
@@ -165,6 +165,9 @@ class Evidence:
             high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
         if low < len(boxes) < _UNCOUNTED and not sense.loose and not crowd:
             low = self._surely(sense, low, numbers)
+        most = self._most_of_sort(sense) if high is not None and len(boxes) < _UNCOUNTED else None
+        if most is not None and high is not None:
+            high = min(high, most)
         for value in told:
             if value is None:
                 high = None
@@ -281,6 +284,18 @@ class Evidence:
         if not is_everybody(sense, list(spoken.values()), [self.captions[caption] for caption in spoken]):
             return low
         return max(low, min([len(self.clear(person)), *numbers]))
+
+    def _most_of_sort(self, sense: Sense) -> int | None:
+        person = self.person
+        if person is None or sense.may != person.may or sense.sure:
+            return None
+        counted: list[tuple[str, int | None]] = []
+        for said in self.said:
+            if said.sense.may == person.may:
+                mention = said.mention
+                number = None if mention.vague else mention.low if mention.counted else None if mention.many else 1
+                counted.append((said.sense.word, number))
+        return most_of_sort(sense, counted)
 
     def _explicit(self, sense: Sense) -> set[int | None]:
         """Return the numbers that captions give in so many words, of that thing and nothing wider or narrower."""

@@ -217,7 +217,9 @@ class Judge:
         if mention.exact and places and statement.after(mention) == ",":  # "a single car, parked on the right"
             places = ()
         verdict = judge_number(low, high, exact and not places, there)
-        if verdict != "supported" or exact:  # captions mostly make more numbers possible, and sometimes settle one
+        if (
+            verdict != "supported" or exact or not sense.sure
+        ):  # captions mostly make more numbers possible, and sometimes settle one
             there = self.evidence.count(sense)
             verdict = judge_number(low, high, exact and not places, there)
         together = sum_with_more(statement, mention)

@@ -34,3 +34,19 @@ def is_everybody(sense: Sense, spoken: list[list[str]], words: list[str]) -> boo
     if stem is None:
         return False
     return all(any(word.startswith(stem) for word in text.lower().split()) for text in words)
+
+
+def most_of_sort(sense: Sense, counted: list[tuple[str, int | None]]) -> int | None:
+    """Return how many of a sort there can be at the most, if two captions have the same number; ``None`` if not.
+
+    Args:
+        sense: The sort.
+        counted: The words for people of all captions, each with its number; ``None`` for a plural without one.
+    """
+    sex = next((each for each in (_MALE, _FEMALE) if sense.word in each), None)
+    if sex is None:
+        return None
+    numbers = [number for word, number in counted if word in sex]
+    if len(numbers) < 2 or len(set(numbers)) != 1 or numbers[0] is None or numbers[0] < 2:
+        return None
+    return numbers[0]

@@ -9,7 +9,7 @@ from pipeline.quality.claims.positions import area, gap_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, FUNCTION, NOT, ORDINALS, SIGNS, VERBS, word_set
+from pipeline.quality.reading.vocabulary import BE, ORDINALS, SIGNS, VERBS, word_set
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
 _OTHERS = word_set("while whereas others remaining rest more besides")
@@ -26,6 +26,7 @@ PICKS = word_set(
     "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
 )
 """Verbs of what only some of several people do."""
+_LOCATIVES = word_set("on in at by near behind under beside above below next to inside around along against across")
 _WHICH = word_set("with without who that whose which of from like nearest closest facing than")
 """Words behind a name that pick some of several things."""
 _SCENIC = word_set(
@@ -47,11 +48,15 @@ def is_whole(
     """
     if mention.described or mention.vague or mention.part or mention.pronoun or (mention.low or 0) < 2:
         return False
-    if mention.article in ("the", "another") or _is_of_some(statement, mention):
+    if mention.article in ("the", "another") or has_others(statement, mention, sense, mentions):
         return False
-    if has_others(statement, mention, sense, mentions):
+    if evidence.agrees(sense):
+        return not (
+            _is_told_apart(statement, mention) or _is_picked(statement, mention) or _is_placed(statement, mention)
+        )
+    if _is_of_some(statement, mention):
         return False
-    if sense.may != _may(evidence) or evidence.agrees(sense):
+    if sense.may != _may(evidence):
         return not _is_told_apart(statement, mention)
     clear = evidence.clear(sense) or evidence.clear_of_role(sense)
     areas = sorted(area(evidence.boxes[index]) for index in clear)
@@ -65,6 +70,14 @@ def _is_told_apart(statement: Statement, mention: Mention) -> bool:
     return statement.after(mention) in _WHICH
 
 
+def _is_picked(statement: Statement, mention: Mention) -> bool:
+    """Tell whether some of the things do what others may not: "two people are wearing hats"."""
+    low, index = statement.low, mention.last + 1
+    if index < statement.stop and low[index] in BE:
+        index += 1
+    return index < statement.stop and low[index] in PICKS
+
+
 def _is_of_some(statement: Statement, mention: Mention) -> bool:
     """Tell whether some of the things are picked: "two people have hats", "two chairs are by the window"."""
     low, index = statement.low, mention.last + 1
@@ -72,10 +85,16 @@ def _is_of_some(statement: Statement, mention: Mention) -> bool:
     following = low[index + 1] if index + 1 < statement.stop else "."
     if after in ("have", "has") and (following in ("been", "come", "gone") or following.endswith("ed")):
         return False
-    if after in BE and following in FUNCTION and following not in NOT:
-        thing = statement.starting_at(index + 2)
-        return thing is None or thing.article != "the" or following not in ("on", "in")
-    return after in _OF_SOME
+    return after in _OF_SOME or _is_placed(statement, mention)
+
+
+def _is_placed(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a number of things "are by the window", where others may be elsewhere; "on the table" is no such."""
+    low, index = statement.low, mention.last + 1
+    if index + 1 >= statement.stop or low[index] not in BE or low[index + 1] not in _LOCATIVES:
+        return False
+    thing = statement.starting_at(index + 2)
+    return thing is None or thing.article != "the" or low[index + 1] not in ("on", "in")
 
 
 def has_others(statement: Statement, mention: Mention, sense: Sense, mentions: Sequence[Mention]) -> bool:

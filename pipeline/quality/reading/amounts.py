@@ -157,6 +157,8 @@ def _read_bounds(low: list[str], start: int, index: int, found: Mention) -> None
     elif pair == "total of":
         found.exact, index = True, index - 2
         index -= index >= start and low[index] in ARTICLES
+    elif word.endswith("est") or word in ("first", "last"):
+        found.described, index = True, index - 1  # "the nearest two chairs"
     elif word in OTHER or word == "more":
         found.described, index = True, index - 1
         found.article = "another" if word == "another" else found.article

@@ -40,7 +40,7 @@ _PLAIN = (
         "up out about got"
     )
 )
-_CAN_SEE = SEES | word_set("make tell")
+_CAN_SEE = (SEES - word_set("have has")) | word_set("make tell")
 _VIEWERS = word_set("you i we one")
 
 
