@@ -88,6 +88,8 @@ class Judge:
 
     def statement(self, statement: Statement) -> None:
         """Add all claims of a sentence."""
+        if not (statement.mentions or statement.nobody):
+            return
         denied = denials(statement)
         self._mentions(statement, denied, presumed=False)
         for each in read_comparisons(statement, self.evidence):

@@ -117,6 +117,8 @@ class Lexicon(msgspec.Struct, frozen=True, eq=False):
     """First word → all that begins with it, longest first."""
     hints: dict[str, tuple[str, ...]]
     """Label → words and beginnings of words that make it believable."""
+    dull: set[str] = msgspec.field(default_factory=set)
+    """Words that have been met and name nothing, which saves looking them up again."""
 
 
 def load_lexicon(categories: Mapping[str, str | None], synonyms: Path | None = None) -> Lexicon:

@@ -24,6 +24,7 @@ from pipeline.quality.reading.vocabulary import (
     word_set,
 )
 
+_MOST_DULL = 50_000  # words kept of which it is known that nothing is to be done at them
 _DIGITS = frozenset("0123456789")
 _NOBODY = word_set("nobody noone no-one")
 _SAYINGS = {"knows": (["who"],), "know": (["never"], ["we"]), "speak": (["to"],), "were": (["as", "it"],)}
@@ -56,11 +57,17 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
     """Read the sentence of the words from ``first`` to before ``stop``."""
     found = Statement(low, first, stop)
     places: list[Place] = []
+    dull = lexicon.dull
     start = index = first
     while index < stop:
         word = low[index]
+        if word in dull:
+            index += 1
+            continue
         rows, action = lexicon.forms.get(word), _ACTIONS.get(word)
         if rows is None and action is None and word[0] not in _DIGITS and word[-2:] != "'s":
+            if len(dull) < _MOST_DULL:
+                dull.add(word)
             index += 1
             continue
         alone = None
