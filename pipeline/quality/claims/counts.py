@@ -138,7 +138,9 @@ def _is_alone(statement: Statement, mention: Mention) -> bool:
     if _LONE.isdisjoint(statement.low[mention.first : mention.head]):
         return False
     after = statement.after(mention)
-    is_listed = statement.before(mention.first) in ("and", ",") and statement.mentions[0].first == statement.first
+    is_listed = statement.before(mention.first) in ("and", ",") and any(
+        each.last in (mention.first - 2, mention.first - 3) for each in statement.mentions
+    )
     return (mention.first == statement.first or is_listed) and (after in VERBS or after in BE) and after not in _HAS
 
 

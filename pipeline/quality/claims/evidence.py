@@ -220,7 +220,7 @@ class Evidence:
             for value in totals.values()
             if value > boxes or (value > 1 and boxes <= 3 * value and sense.sure and not plural)
         ]
-        if singular >= 2 and not plural:
+        if singular >= 2 and not plural and max(totals.values(), default=0) < boxes:
             told.append(1)
         return [value for value in told if value is None or value > 0], tuple(spoken)
 

@@ -84,7 +84,7 @@ class Judge:
         for statement in statements:
             for index in denials(statement):
                 sense = statement.mentions[index].sense
-                self.denied |= sense.may if sense is not None else set()
+                self.denied |= sense.may if sense is not None and not sense.several else set()
 
     def statement(self, statement: Statement) -> None:
         """Add all claims of a sentence."""

@@ -175,9 +175,13 @@ def _scope_of(statement: Statement, index: int, mention: Mention | None) -> Scop
         is_end = after in _ENDS or after in ("and", "to", "or", "either")
         return Scope(whole=False, place=place if is_end else None)
     if word in ("in", "at", "from", "within", "around", "inside") and not _SCENES.isdisjoint(following):
+        if following[0] in VENUES:
+            return Scope(whole=False)  # "at sea"
         if _CORNERS.isdisjoint(following):
             return Scope(whole=True)
         return Scope(whole=False)
+    if word == "in" and following[:2] in (["the", "sky"], ["the", "air"]):
+        return Scope(whole=False, place=Place(index, index, "", "top", "", "image"))
     if word == "on" and not _GROUNDS.isdisjoint(following):
         return Scope(_CORNERS.isdisjoint(following))
     if (word == "in" and following[:1] in (["sight"], ["view"])) or (word == "at" and following[:1] == ["all"]):

@@ -9,10 +9,10 @@ from pipeline.quality.claims.positions import area, gap_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, ORDINALS, SIGNS, VERBS, word_set
+from pipeline.quality.reading.vocabulary import BE, NOT, ORDINALS, SIGNS, VERBS, word_set
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
-_OTHERS = word_set("while whereas others remaining rest more besides")
+_OTHERS = word_set("while whereas other others remaining rest more besides")
 """Words by which a sentence goes on to speak of further things."""
 _OF_SOME = word_set(
     "have has had wear wears wearing hold holds look looks seem seems appear appears do don't facing looking face "
@@ -46,8 +46,14 @@ def is_whole(
     with others. Of people, "two are laughing" leaves it open whether there is a third, but hardly so at the head of a
     sentence where all that one sees are of a size.
     """
-    if mention.described or mention.vague or mention.part or mention.pronoun or (mention.low or 0) < 2:
+    if mention.described or mention.vague or mention.part or mention.pronoun or not mention.low:
         return False
+    if mention.low == 1:
+        is_said = statement.low[mention.first] == "one" and mention.first == statement.first and not mention.owner
+        is_said &= statement.after(mention) not in NOT
+        if not is_said or sense.may == _may(evidence) or has_others(statement, mention, sense, mentions):
+            return False
+        return not (_is_told_apart(statement, mention) or _is_of_some(statement, mention))
     if mention.article in ("the", "another") or has_others(statement, mention, sense, mentions):
         return False
     if evidence.agrees(sense):
@@ -73,19 +79,25 @@ def _is_told_apart(statement: Statement, mention: Mention) -> bool:
 def _is_picked(statement: Statement, mention: Mention) -> bool:
     """Tell whether some of the things do what others may not: "two people are wearing hats"."""
     low, index = statement.low, mention.last + 1
+    if _is_perfect(statement, index):
+        return False
     if index < statement.stop and low[index] in BE:
         index += 1
     return index < statement.stop and low[index] in PICKS
 
 
+def _is_perfect(statement: Statement, index: int) -> bool:
+    """Tell whether "have gathered" or "has been parked" begins at a word."""
+    following = statement.low[index + 1] if index + 1 < statement.stop else "."
+    is_past = following in ("been", "come", "gone", "got") or following.endswith("ed")
+    return index < statement.stop and statement.low[index] in ("have", "has") and is_past
+
+
 def _is_of_some(statement: Statement, mention: Mention) -> bool:
     """Tell whether some of the things are picked: "two people have hats", "two chairs are by the window"."""
-    low, index = statement.low, mention.last + 1
-    after = low[index] if index < statement.stop else "."
-    following = low[index + 1] if index + 1 < statement.stop else "."
-    if after in ("have", "has") and (following in ("been", "come", "gone") or following.endswith("ed")):
+    if _is_perfect(statement, mention.last + 1):
         return False
-    return after in _OF_SOME or _is_placed(statement, mention)
+    return statement.after(mention) in _OF_SOME or _is_placed(statement, mention)
 
 
 def _is_placed(statement: Statement, mention: Mention) -> bool:
@@ -103,7 +115,7 @@ def has_others(statement: Statement, mention: Mention, sense: Sense, mentions: S
         if other is mention or other.sense is None or not other.sense.may & sense.may:
             continue
         if other.like >= 0:
-            if _is_further(statement, mention, other):
+            if _is_further(statement, mention, other) or (other.low or 0) > (mention.low or 0):
                 return True
         elif other.described or other.counted or other.article in ("a", "another") or other.sense.several:
             return True

@@ -247,6 +247,8 @@ def judge_relation(
     if relation.side == "between" and len(others) != 2:
         return None
     best: Fit | None = None
+    thing = statement.mentions[relation.thing] if relation.thing >= 0 else None
+    every = thing is not None and thing.many is True and thing.low == len(others) > 1 and relation.side != "between"
     doubt = is_negated(statement, relation.first)
     pair = (0, 0)
     for order, index in enumerate(relation.subjects):
@@ -260,6 +262,12 @@ def judge_relation(
             doubt = True
             continue
         for one in ones:
+            if every:  # "to the right of both glasses"
+                fits = {_relate(relation.side, one, other, others, evidence) for other in others if other != one}
+                found = "no" if "no" in fits else "perhaps" if "perhaps" in fits else "yes"
+                if best is None or (found != best and (found == "yes" or best == "no")):
+                    best, pair = found, (one, others[0])
+                continue
             for other in others:
                 found = _relate(relation.side, one, other, others, evidence) if one != other else best
                 if best is None or (found != best and (found == "yes" or best == "no")):

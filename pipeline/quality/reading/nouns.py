@@ -154,6 +154,9 @@ def is_thing(found: Mention, low: list[str], stop: int, form: Form, lexicon: Lex
     after = low[found.last + 1] if found.last + 1 < stop else "."
     if found.article == "a" and found.many is False and after[-1] == "s" and after[-2:] != "ss" and after not in _SAMES:
         return True  # "a motorbike roars": of a compound, the last word would be the one, as in "a car door"
+    is_all = after in SIGNS and low[found.first] not in COLOURS and (not found.first or low[found.first - 1] in _STOPS)
+    if is_all and found.first == found.head:
+        return True  # "What is for dessert?" "Cake."
     is_piece = low[found.first - 1] == "of" and low[found.first - 2] in PIECES
     if form.many is False and not (found.article or found.counted or found.exact or is_piece):
         return False

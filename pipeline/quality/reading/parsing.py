@@ -165,6 +165,8 @@ def _is_nobody(low: list[str], first: int, index: int) -> bool:
         return index > first and low[index - 1] == "no"
     if word in _NOBODY:
         return True
+    if low[max(first, index - 2) : index] == ["not", "a"]:
+        return True  # "not a soul"
     earlier = low[max(first, index - 5) : index]
     exists = not THERE.isdisjoint(earlier) or not SEES.isdisjoint(earlier)
     return ("sign" in earlier and "no" in earlier) or (exists and not NOT.isdisjoint(earlier))

@@ -193,6 +193,8 @@ def _is_denied(low: list[str], index: int, before: str, after: str) -> bool:
     """Tell whether a "one" is said not to be there: "there isn't one", "not a single one", "no sign of one"."""
     if after == "but":
         return False  # "not one but two"
+    if before in SEES and not NOT.isdisjoint(low[max(0, index - 4) : index]):
+        return True  # "I can't see one"
     if before == "single":
         index -= 1
     earlier = low[max(0, index - 3) : index]

@@ -169,7 +169,10 @@ VERBS = _forms_of(
     "snooze snuggle soak soar spill spin splash sprawl spread sprint sprout squat squeeze stand stare start stay step "
     "stick stop straddle strain stretch stride stroll strut support surround swim swing swoop take talk taste tend "
     "think throw tidy tilt toss touch tow tower travel trot trudge trundle try tug tumble turn type use vault venture "
-    "view visit wade wait walk wander want wash watch wear weave wield work write yawn zoom"
+    "view visit wade wait walk wander want wave nod whisper yell shout bake squint glare roost bathe shave sway drip "
+    "sparkle glitter dash tiptoe limp sneak peep gape snore rub wipe polish scrub rinse stir chop slice peel fry boil "
+    "swallow applaud celebrate pray sing rehearse practise compete dribble tackle steer wash watch wear weave wield "
+    "work write yawn zoom"
 ) | word_set(
     "stood sat lain hung has have had did faces face can may might could must should would will shall needs need likes "
     "like adds add ends tops flank flanks crowd parade got gone done laid set put built stuck held kept spread hidden "
