@@ -1,4 +1,4 @@
-"""Ways of saying how many there are, where, and what is not there, each in a short sentence about one of six scenes.
+"""Ways of saying how many there are, where, and what is not there, each in a short sentence about one of eleven scenes.
 
 ``constructions/false.txt`` and ``true.txt`` have one answer a line, after its question and a bar where it has one; a
 line with ``#`` names the scene. They are written to be plainly false, or plainly true and easily misread.
@@ -20,21 +20,21 @@ CATEGORIES = {
     name: group
     for group, names in {
         "person": "person",
-        "vehicle": "bicycle,car,motorcycle,bus,truck",
+        "vehicle": "bicycle,car,motorcycle,bus,truck,boat",
         "animal": "bird,cat,dog,horse,cow,elephant,zebra,giraffe",
         "outdoor": "bench,traffic light,fire hydrant",
         "accessory": "backpack,umbrella,handbag,tie,suitcase",
-        "sports": "skis,snowboard,surfboard",
-        "kitchen": "wine glass,bottle,cup,fork,knife,bowl",
-        "food": "banana",
-        "furniture": "chair,couch,bed,dining table,potted plant",
+        "sports": "skis,snowboard,surfboard,frisbee,kite,sports ball,baseball bat,baseball glove,tennis racket",
+        "kitchen": "wine glass,bottle,cup,fork,knife,spoon,bowl",
+        "food": "banana,carrot,pizza,cake",
+        "furniture": "chair,couch,bed,dining table,potted plant,toilet",
         "electronic": "laptop,mouse,keyboard,cell phone",
         "appliance": "microwave,oven,toaster,sink,refrigerator",
-        "indoor": "book",
+        "indoor": "book,clock,toothbrush,hair drier",
     }.items()
     for name in names.split(",")
 }
-MISSED = 43
+MISSED = 58
 """False sentences that no rule understands yet; a rule that finds one lowers the number."""
 
 
@@ -88,6 +88,42 @@ SCENES = {
         "A man riding a wave on a surfboard.|A surfer on a wave.|A man surfing in the ocean.",
         *(box("person", 0.3, 0.4, 0.15, 0.25), box("surfboard", 0.32, 0.55, 0.2, 0.06)),
     ),
+    "park": scene(
+        "Four people play frisbee with two dogs in a park.|People and dogs in a park.|"
+        "A man throws a frisbee to his dog.",
+        *(box("person", 0.15, 0.55, 0.1, 0.4), box("person", 0.35, 0.5, 0.1, 0.4), box("person", 0.62, 0.5, 0.1, 0.4)),
+        *(box("person", 0.85, 0.55, 0.12, 0.45), box("dog", 0.45, 0.8, 0.12, 0.15), box("dog", 0.75, 0.82, 0.12, 0.15)),
+        *(box("frisbee", 0.5, 0.3, 0.04, 0.02), box("bench", 0.1, 0.85, 0.18, 0.12)),
+        box("bicycle", 0.92, 0.8, 0.14, 0.2),
+    ),
+    "dinner": scene(
+        "A pizza on a table with two glasses of wine.|Two people share a pizza.|"
+        "A couple at a table with a pizza and wine.",
+        *(box("person", 0.15, 0.4, 0.3, 0.7), box("person", 0.85, 0.4, 0.3, 0.7), box("pizza", 0.5, 0.8, 0.4, 0.25)),
+        *(box("wine glass", 0.35, 0.5, 0.06, 0.2), box("wine glass", 0.65, 0.5, 0.06, 0.2)),
+        *(box("fork", 0.25, 0.85, 0.1, 0.04), box("knife", 0.75, 0.86, 0.1, 0.04), box("bottle", 0.5, 0.4, 0.06, 0.25)),
+        box("dining table", 0.5, 0.8, 1, 0.4),
+    ),
+    "harbour": scene(
+        "Several boats are docked in a harbor.|Boats on the water near a pier.|Two people stand on a pier with birds.",
+        *(box("boat", x, 0.5, 0.15, 0.2) for x in (0.1, 0.3, 0.5, 0.7, 0.9)),
+        *(box("person", 0.2, 0.8, 0.06, 0.25), box("person", 0.28, 0.8, 0.06, 0.25)),
+        *(box("bird", x, 0.1, 0.04, 0.03) for x in (0.7, 0.8, 0.9)),
+    ),
+    "bath": scene(
+        "A bathroom with a toilet and two sinks.|A cat sits on a toilet in a bathroom.|"
+        "A white bathroom with a mirror.",
+        *(box("toilet", 0.2, 0.7, 0.2, 0.4), box("cat", 0.2, 0.45, 0.12, 0.2), box("bottle", 0.7, 0.42, 0.03, 0.1)),
+        *(box("sink", 0.6, 0.5, 0.15, 0.08), box("sink", 0.85, 0.5, 0.15, 0.08)),
+        *(box("toothbrush", 0.92, 0.4, 0.02, 0.08), box("hair drier", 0.97, 0.3, 0.05, 0.1)),
+    ),
+    "ball": scene(
+        "A batter swings at a ball while the catcher and umpire look on.|A baseball player swinging a bat.|"
+        "A batter, catcher and umpire during a game.",
+        *(box("person", 0.4, 0.5, 0.25, 0.6), box("person", 0.65, 0.7, 0.2, 0.35), box("person", 0.82, 0.6, 0.2, 0.5)),
+        *(box("baseball bat", 0.28, 0.3, 0.15, 0.1), box("baseball glove", 0.58, 0.65, 0.06, 0.08)),
+        box("sports ball", 0.15, 0.4, 0.02, 0.02),
+    ),
 }  # fmt: skip
 
 
@@ -114,11 +150,11 @@ def contradicted(name: str, turn: Turn, lexicon: Lexicon) -> bool:
 def test_false_sentences_are_found(lexicon: Lexicon) -> None:
     told = list(sentences("false.txt"))
     missed = [turn for name, turn in told if not contradicted(name, turn, lexicon)]
-    assert len(told) > 500
+    assert len(told) > 600
     assert len(missed) <= MISSED, missed
 
 
 def test_true_sentences_raise_no_alarm(lexicon: Lexicon) -> None:
     told = list(sentences("true.txt"))
-    assert len(told) > 250
+    assert len(told) > 350
     assert [turn for name, turn in told if contradicted(name, turn, lexicon)] == []

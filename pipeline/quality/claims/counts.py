@@ -167,16 +167,16 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
     ends = after in SIGNS or after == "and"
     if after in _OBJECTS:
         return False  # "and watches the game", "and skis down": a verb
-    listed = _listed(statement, mention)
-    if listed[0].first == statement.first:
-        rest = statement.low[listed[-1].last + 1 : statement.stop]
+    names = listed(statement, mention)
+    if names[0].first == statement.first:
+        rest = statement.low[names[-1].last + 1 : statement.stop]
         if rest[:1] == [] or rest[0] in SIGNS or not _PICTURED.isdisjoint(rest[:4]):
             return True
         index = statement.mentions.index(mention)
         is_placed = any(index in each.subjects and each.place.frame == "image" for each in statement.located)
         return is_placed or not _DISTANT.isdisjoint(rest)
     before = statement.before(mention.first)
-    if before == "and" and listed[0] is not mention:
+    if before == "and" and names[0] is not mention:
         return True
     if before in ("and", "with"):
         return after not in VERBS or after in BE
@@ -191,7 +191,7 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
     return before == "of" or (before in SEES and before not in ("make", "makes")) or before in THERE
 
 
-def _listed(statement: Statement, mention: Mention) -> list[Mention]:
+def listed(statement: Statement, mention: Mention) -> list[Mention]:
     """Return the names of the list in which a name stands: "cats, dogs and horses"."""
     low = statement.low
     found: list[Mention] = []

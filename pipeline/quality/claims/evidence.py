@@ -239,6 +239,13 @@ class Evidence:
         """All mentions of things in the captions."""
         return self.spoken.said
 
+    def names_apart(self, sense: Sense) -> bool:
+        """Tell whether captions have a doubtful word beside a sure one, as for two things: a counter and a table."""
+        if sense.sure or not sense.open:
+            return False
+        words = {said.sense.word for said in self.said if said.sense.may & sense.may}
+        return sense.word in words and any(said.sense.sure & sense.may for said in self.said)
+
     def is_all(self, sense: Sense) -> bool:
         """Tell whether the boxes are all that a wide word such as "bag" can mean: captions speak of no more."""
         known = self._all.get(sense.word)

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from pipeline.quality.claims.absences import denials, held, judge_absence, judge_absence_at
 from pipeline.quality.claims.attributes import judge_colours, said_colours
 from pipeline.quality.claims.comparisons import read_comparisons
-from pipeline.quality.claims.counts import is_exact, is_shown, judge_number, judge_presence, one_of, told, with_place
+from pipeline.quality.claims.counts import (
+    is_exact,
+    is_shown,
+    judge_number,
+    judge_presence,
+    listed,
+    one_of,
+    told,
+    with_place,
+)
 from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_negated
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
@@ -154,7 +163,8 @@ class Judge:
             return True
         if statement.guessed is not None and statement.guessed.may & sense.may:
             return True
-        return statement.is_hedged(mention.head) or is_negated(statement, mention)
+        last = listed(statement, mention)[-1]  # "a fork and a spoon would be laid out"
+        return statement.is_hedged(mention.head) or statement.is_hedged(last.head) or is_negated(statement, mention)
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         verdict, there = judge_presence(sense, self.evidence)

@@ -103,6 +103,8 @@ def settles(mention: Mention, boxes: tuple[int, ...], evidence: Evidence) -> boo
     """Tell whether there are boxes, and they are all that a mention can be about."""
     sense = mention.sense
     assert sense is not None
+    if mention.article == "the" and evidence.names_apart(sense):
+        return False
     if not boxes or not sense.open or mention.article == "the" or mention.low == len(boxes):
         return bool(boxes)
     return evidence.is_all(sense)

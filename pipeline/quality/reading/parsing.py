@@ -48,6 +48,7 @@ _TAKING = word_set(
 )
 """Participles of which a name may be the object: "two riding bicycles"."""
 _SEEMS = word_set("appear seem seems")
+_SEEN = word_set("made found told read heard discerned caught in on at behind near next to from under above")
 _SUBJECTS = word_set("it he she they you we one i there the would might could")
 _CLOSERS = word_set(". ; ! ?")
 _TAGS = word_set("maybe perhaps probably presumably possibly")
@@ -211,6 +212,9 @@ def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
     if word in _SEEMS:
         is_there = low[index - 1] in THERE and low[index + 1 : index + 3] == ["to", "be"]  # politeness, once more
         return (word != "appear" or after in ("to", "like", "as")) and not is_there
+    if word == "can":
+        then = low[index + 2] if index + 2 < len(low) else "."
+        return after == "be" and then not in SEES and not then.endswith(("ed", "en", "ing")) and then not in _SEEN
     if word == "otherwise":
         return index == first or after in SIGNS or after in _SUBJECTS  # but not "an otherwise empty street"
     return not (word == "may" and low[index - 1 : index] == ["in"])  # the month

@@ -77,7 +77,7 @@ NOT = word_set(
 )
 """Words that turn a statement round."""
 HEDGES = word_set(
-    "perhaps maybe possibly might may could would should probably presumably likely seemingly apparently unlikely "
+    "perhaps maybe possibly might may can could would should probably presumably likely seemingly apparently unlikely "
     "suggest suggests suggesting suggested imply implies implying hint hints hinting imagine imagined suppose "
     "supposing guess guessing presume assume assuming assumed guessed wonder whether if unless must seem seems seemed "
     "potentially appear possibility possible hopefully expected expect expects chance chances unclear unsure uncertain "
