@@ -249,8 +249,8 @@ def judge_relation(
     if relation.side == "between" and len(others) != 2:
         return None
     best: Fit | None = None
-    thing = statement.mentions[relation.thing] if relation.thing >= 0 else None
-    every = thing is not None and thing.many is True and thing.low == len(others) > 1 and relation.side != "between"
+    end = statement.mentions[relation.thing] if relation.thing >= 0 else None
+    every = end is not None and end.many is True and end.low == len(others) > 1 and relation.side != "between"
     doubt = is_negated(statement, relation.first)
     pair = (0, 0)
     for order, index in enumerate(relation.subjects):
@@ -266,9 +266,9 @@ def judge_relation(
         for one in ones:
             if every:  # "to the right of both glasses"
                 fits = {_relate(relation.side, one, other, others, evidence) for other in others if other != one}
-                found = "no" if "no" in fits else "perhaps" if "perhaps" in fits else "yes"
-                if best is None or (found != best and (found == "yes" or best == "no")):
-                    best, pair = found, (one, others[0])
+                worst: Fit = "no" if "no" in fits else "perhaps" if "perhaps" in fits else "yes"
+                if best is None or (worst != best and (worst == "yes" or best == "no")):
+                    best, pair = worst, (one, others[0])
                 continue
             for other in others:
                 found = _relate(relation.side, one, other, others, evidence) if one != other else best

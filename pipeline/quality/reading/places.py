@@ -80,7 +80,7 @@ _TAILS = word_set(
 )
 _PREPOSITIONS = word_set(
     "on in at to near toward towards along from by around across into within inside against nearer beyond past off "
-    "down up over"
+    "down up over through throughout"
 )
 _DEGREES = word_set(
     "far extreme very immediate absolute outer outermost near immediate exact dead direct actual distant"
@@ -92,7 +92,8 @@ ROOMS = word_set(
 _WAYS = word_set("street road pavement sidewalk track tracks platform path lane runway aisle slope")
 """What runs through the image, mostly from side to side or in the middle."""
 _SPREADS = word_set(
-    "desk counter countertop worktop diorama display stadium arena stands hall shop store scenery counter-top"
+    "desk counter countertop worktop diorama display stadium arena stands hall shop store scenery counter-top group "
+    "crowd row line herd queue gathering team"
 )
 """What mostly fills the image from side to side, where it has no box."""
 _TURNED = word_set(
