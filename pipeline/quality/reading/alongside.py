@@ -10,7 +10,7 @@ from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.pronouns import Memory, is_nounless
 from pipeline.quality.reading.statements import Relation, Side, Statement
-from pipeline.quality.reading.vocabulary import BE, SIGNS, VERBS, word_set
+from pipeline.quality.reading.vocabulary import BE, SIGNS, THERE, VERBS, word_set
 
 _SIDES: dict[str, Side] = {
     "above": "above", "below": "below", "beneath": "below", "underneath": "below", "under": "below", "beside": "near",
@@ -42,19 +42,20 @@ def read_relations(found: Statement, memory: Memory) -> None:
                     continue
                 others, last = (mention.sense, other.sense), other
             if not subjects:
-                subjects = _after(found, side, start, last)
+                subjects = _ahead(found, start, last.last)
             found.relations.append(Relation(side, start, index, others, k, subjects))
     _read_relations_to_it(found, memory)
 
 
-def _after(found: Statement, side: Side, start: int, thing: Mention) -> tuple[int, ...]:
-    """Return what stands behind the words for a side: "next to the laptop are three books"."""
-    ahead = next((k for k, each in enumerate(found.mentions) if each.first > thing.last), None)
+def _ahead(found: Statement, start: int, last: int) -> tuple[int, ...]:
+    """Return what stands behind a verb after the words for a side: "to the left of her stands a hydrant"."""
+    verb = found.low[last + 1] if last + 1 < found.stop else "."
+    if verb not in BE and verb not in VERBS and verb not in THERE:
+        return ()
+    ahead = next((k for k, each in enumerate(found.mentions) if each.first > last), None)
     if ahead is None or found.mentions[ahead].pronoun:
         return ()
-    verb = found.low[thing.last + 1]
-    whole = Place(start, thing.last, "", "", "", "relation")
-    return (ahead,) if (verb in BE or verb in VERBS) and is_fronted(found, whole, ahead, []) else ()
+    return (ahead,) if is_fronted(found, Place(start, last, "", "", "", "relation"), ahead, []) else ()
 
 
 def _read_relations_to_it(found: Statement, memory: Memory) -> None:
@@ -71,6 +72,7 @@ def _read_relations_to_it(found: Statement, memory: Memory) -> None:
         thing = sum(each.last < start for each in found.mentions)
         subjects = _subjects(found, thing, start)
         others = _others(found, index, start, subjects, memory)
+        subjects = subjects or _ahead(found, start, index)
         if others and (subjects or start == found.first):
             found.relations.append(Relation(side, start, index, others, -1, subjects))
 
@@ -123,6 +125,7 @@ def add_side(found: Statement, place: Place, memory: Memory) -> None:
             return
         subjects = _subjects(found, sum(each.last < place.first for each in mentions), place.first)
         others = _others(found, place.thing, place.first, subjects, memory)
+        subjects = subjects or _ahead(found, place.first, place.thing)
         if others and (subjects or place.first == found.first):
             found.relations.append(Relation(side, place.first, place.thing, others, -1, subjects))
         return

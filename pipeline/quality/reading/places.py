@@ -86,14 +86,17 @@ _DEGREES = word_set(
     "far extreme very immediate absolute outer outermost near immediate exact dead direct actual distant"
 )
 ROOMS = word_set(
-    "kitchen room bathroom bedroom field restaurant court yard garden park patio hall office beach enclosure"
+    "kitchen room bathroom bedroom field restaurant court yard garden park patio hall office beach enclosure station "
+    "square plaza terrace lawn meadow pasture paddock pen harbour harbor marina bay rink cafe café bar classroom lobby "
+    "gallery market lounge airport lot crossing intersection crossroads junction bridge alley driveway piste hillside "
+    "grass sand snow playground ground pitch zoo"
 )
 """What the image shows as good as whole."""
 _WAYS = word_set("street road pavement sidewalk track tracks platform path lane runway aisle slope")
 """What runs through the image, mostly from side to side or in the middle."""
 _SPREADS = word_set(
     "desk counter countertop worktop diorama display stadium arena stands hall shop store scenery counter-top group "
-    "crowd row line herd queue gathering team"
+    "crowd row line herd queue gathering team tray tabletop buffet stage"
 )
 """What mostly fills the image from side to side, where it has no box."""
 _TURNED = word_set(
@@ -120,6 +123,7 @@ _MORE_OR_LESS = word_set("above below beneath under")
 _NARROW = word_set("corner corners edge border margin third")
 _LEADS = DEFINITE | _PREPOSITIONS | _DEGREES
 _VIEWERS = word_set("my your our")
+_LEAVES = word_set("leave leaves leaving left")
 _OF_IMAGE = word_set("image's picture's photo's frame's viewer's")
 _OTHER_OWN = word_set("its his her their")
 
@@ -149,6 +153,10 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
         return None  # "farther to the left than" compares
     if not entry and last >= index and low[key] in ("lower", "upper") and not (across or tail):
         return None  # "lower in the image than" compares
+    if entry in ("", "the") and first > start and low[first - 1] in _LEAVES:
+        return None  # "the train has left the right of the picture to the passengers"
+    if low[index : index + 1] == ["wall"] and sideways and tail in ("", "hand"):
+        frame, last = "image", index  # "on the left wall"
     if not frame:
         plain = bool(tail or depth)
         if not (plain or _is_end(low, index, stop)) or (tail == "end" and not across):
@@ -169,7 +177,7 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
         whole = low[last] in IMAGES or low[last] == "it"
         place.aside = entry == "to" and last < index and (not tail or low[first] in _FARTHER)
         place.close = far or tail in _NARROW
-        place.rough = low[last] in ROOMS or low[last] in _WAYS
+        place.rough = low[last] in ROOMS or low[last] in _WAYS or low[last] == "wall"
         place.loose = across == "middle" and not tail and last < index
         if across == "middle" and not (down or tail) and whole:
             place.down = "middle"
