@@ -66,7 +66,8 @@ def judge_absence_at(sense: Sense, scope: Scope, there: Range, evidence: Evidenc
     elif scope.thing is not None and scope.thing.sense is not None:
         noun = scope.thing.sense.word
         others = evidence.boxes_of(scope.thing.sense)
-        found = _at(clear, others[0], scope.beside, evidence) if len(others) == 1 else ()
+        if len(others) == 1 or (scope.beside and scope.thing.many and not scope.thing.described):
+            found = tuple(dict.fromkeys(one for other in others for one in _at(clear, other, scope.beside, evidence)))
     if found:
         return "contradicted", Range(0, None, found)
     told = evidence.spoken.told_at(sense, noun) if noun else ()

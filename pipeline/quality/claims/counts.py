@@ -9,6 +9,7 @@ from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.statements import Statement
 from pipeline.quality.reading.vocabulary import (
+    AMOUNTS,
     ARTICLES,
     BE,
     DEFINITE,
@@ -34,6 +35,8 @@ _PICTURED = IMAGES | word_set("visible present seen shown pictured depicted")
 _PASSIVES = word_set("be been turned come made up left")
 _AT = word_set("in at on around")
 _SCENES = IMAGES | VENUES
+_MAKES = word_set("form forms compose comprise constitute complete")
+"""Verbs of all that a group has: "five suitcases form the pile"."""
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
 _DISTANT = word_set("distance background foreground nearby")
 _LONE = word_set("lone sole solitary single")
@@ -119,6 +122,8 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
     following = low[mention.last + 1 : min(mention.last + 5, statement.stop)]
     if following[1:3] in (["in", "all"], ["in", "total"]) or following[:2] in (["in", "all"], ["in", "total"]):
         return True
+    if following[:2] == ["make", "up"] or (following[:1] and following[0] in _MAKES):
+        return any(word in AMOUNTS or word in _SCENES for word in following[1:])
     if (after in BE or after == "can") and (placed or not _SHOWN.isdisjoint(following)):
         return True
     closed = after in SIGNS or after in _SHOWN or after == "and" or placed

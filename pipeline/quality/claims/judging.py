@@ -17,7 +17,7 @@ from pipeline.quality.claims.counts import (
     told,
     with_place,
 )
-from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_negated
+from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_negated, is_of_rule
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
 from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
@@ -35,6 +35,8 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 
 
 _ROLES = ("er", "or", "ist")
+_BUT_FOR = word_set("except apart aside besides beyond")
+_RULES = word_set("often usually typically generally normally commonly always sometimes")
 
 
 class Judge:
@@ -169,7 +171,8 @@ class Judge:
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         verdict, there = judge_presence(sense, self.evidence)
         if verdict == "contradicted":
-            general = mention.many and not mention.article and not is_shown(statement, mention)
+            general = mention.many and not mention.article
+            general = general and (self._is_rule(statement, mention) or not is_shown(statement, mention))
             doubt = (
                 general
                 or is_alternative(statement, mention)
@@ -186,6 +189,12 @@ class Judge:
             return
         detail = f"neither the boxes nor the captions show {one_of(sense)}"
         self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
+
+    def _is_rule(self, statement: Statement, mention: Mention) -> bool:
+        """Tell whether a sentence speaks of a rule: "cats often choose places to which people pay attention"."""
+        return bool(statement.hedges) and any(
+            hedge < mention.first and statement.low[hedge] in _RULES for hedge in statement.hedges
+        )
 
     def _is_presumed(self, mention: Mention, sense: Sense) -> bool:
         """Tell whether a question takes it for granted that a thing is seen: "the man", but not "the owner"."""
@@ -250,6 +259,8 @@ class Judge:
                 there = near
                 verdict = judge_number(low, high, exact, there)
                 detail = f"the boxes show {told(len(there.boxes), sense)} there"
+        if verdict == "contradicted" and is_of_rule(statement, mention):
+            verdict = "not checkable"
         if verdict == "contradicted" and sense.open and statement.after(mention) == "of":
             verdict = "not checkable"  # a bag of crisps is no handbag
         if verdict == "contradicted" and self._is_doubted(statement, mention, sense, known=mention.article == "the"):
@@ -297,6 +308,8 @@ class Judge:
             where = Scope(whole=False, thing=statement.at, beside=True)
         if sense is None:
             return
+        if where.whole and not _BUT_FOR.isdisjoint(statement.low[statement.first : word]):
+            where = Scope(whole=False)  # "except for the man there's nobody"
         had = self._had(statement, word + 1)
         if had is not None and had.sense is not None:
             self._had_by_nobody(statement, word, had, had.sense, sense)

@@ -193,7 +193,15 @@ def sum_with_more(statement: Statement, mention: Mention) -> int:
             return 0  # "three bottles: a large one on the left and two more ..."
         if other.sense is mention.sense and other.low is not None and not (other.part or other.vague):
             total += other.low
+        elif other.sense is mention.sense and other.many is not True and _is_beside(statement, other):
+            total += 1  # "besides the one with the sheep on it, two more beds"
     return total if total > mention.low else 0
+
+
+def _is_beside(statement: Statement, mention: Mention) -> bool:
+    """Tell whether "besides" or "in addition to" stands before a mention at the head of a sentence."""
+    before = statement.low[statement.first : mention.first]
+    return before in (["besides"], ["beside"]) or before[-2:] in (["addition", "to"], ["apart", "from"], ["aside", "from"])
 
 
 def too_few_at(statement: Statement, mention: Mention, sense: Sense, evidence: Evidence) -> tuple[int, ...]:

@@ -49,6 +49,8 @@ _TAKEN = word_set("occupied filled dominated covered taken up shown seen")
 NAMELESS = ARTICLES | DEFINITE | ADJECTIVES
 """Words before a noun that name nothing."""
 _FINITE = VERBS | BE
+_WHICH = word_set("that which")
+_FILLINGS = word_set("coffee tea milk water wine beer juice cream cake cakes rice vegetables fruit sauce cheese")
 _CAN = word_set("can could")
 _RELATIVES = word_set("that which who to and")
 _HELPERS = word_set("has have had been is are was were be being")
@@ -82,6 +84,8 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
         passed = mentions[earlier.pop()].last + 1
     elif len(earlier) > 1 and _is_passed_over(found, earlier[-1], place):
         passed = mentions[earlier.pop()].last
+    elif len(earlier) > 1 and _is_purpose(found, earlier[-1]):
+        passed = mentions[earlier.pop()].last  # "benches for passengers have been installed on the left"
     if not earlier:
         return Located(place, ())
     nearest = earlier[-1]
@@ -92,6 +96,8 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     if mentions[nearest].like >= 0:  # "the clocks are above the benches, both ..." is about either
         subjects += [k for k in reversed(earlier[:-1]) if mentions[k].many and not mentions[k].pronoun]
         return Located(place, tuple(subjects), between == "clear")
+    if low[mentions[nearest].last + 1] in _WHICH and mentions[nearest].last + 2 < place.first:
+        return Located(place, (nearest,), between == "clear")  # "he has an umbrella that covers the bottom"
     for k in range(nearest - 1, -1, -1):
         if is_parted(low, mentions[k].last + 1, mentions[k + 1].first):
             break
@@ -121,6 +127,13 @@ def _is_passed_over(found: Statement, nearest: int, place: Place) -> bool:
     joins = low[before.last + 1 : mention.first]
     is_object = len(joins) == 1 and joins[0] in _ATTACHES
     return is_object and index < place.first and low[index] in _FINITE and low[index] not in _PARTICIPLES
+
+
+def _is_purpose(found: Statement, nearest: int) -> bool:
+    """Tell whether a thing is what the one before is for: "a bowl for the cat stands"."""
+    low, mention = found.low, found.mentions[nearest]
+    index = mention.last + 1
+    return low[mention.first - 1] == "for" and index < found.stop and (low[index] in _FINITE or low[index].endswith("ed"))
 
 
 def _is_object_of(low: list[str], mention: Mention) -> bool:
@@ -199,6 +212,8 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
     parted = ""
     verdict: Literal["clear", "doubtful", "other"] = "clear"
     index = start
+    if low[start : start + 1] in (["or"], ["and"]) and low[start - 2] == "of" and low[start + 1] in _FILLINGS:
+        index = start = start + 2  # "a cup of coffee or tea on the right"
     if index < stop and _is_verb_of(found, start):
         index += 1
     while index < stop:

@@ -87,7 +87,8 @@ def read_statement(low: list[str], first: int, stop: int, lexicon: Lexicon, memo
             index += 1 + len(form.rest)
             continue
         if action == "break":
-            found.breaks.append(index)
+            if word != "," or low[index + 1] not in ("or", "nor"):  # "it would take a giant, or a ladder"
+                found.breaks.append(index)
         elif action == "hedge" and _is_hedge(low, index, first, stop):
             found.hedges.append(index)
             found.guess |= _is_tag(low, index, stop)

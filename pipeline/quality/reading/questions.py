@@ -26,6 +26,13 @@ _IMAGINES = word_set(
 )
 _HOLDS = word_set("fit fits seat seats accommodate sleep sleeps")
 _OPEN = word_set("what who whom which")
+_HELPS = word_set("have has had did do does is are was were can")
+_PUTS = word_set(
+    "left leave put park parked keep kept place placed set hold holding held carry carrying carried hang hung hidden "
+    "hide store stored lay laid lean leaned leant drop dropped rest rested tie tied wear wearing see find spot position "
+    "positioned mount mounted stack stacked"
+)
+"""Verbs of somebody by whom a thing is where it is."""
 _PREPOSITIONS = (["about"], ["of"], ["after"], ["for"])
 _ON = word_set("on at in around by near beside to under")
 _COUNTED = word_set("many of the all count different")
@@ -92,9 +99,18 @@ def read_question(text: Text, lexicon: Lexicon, memory: Memory) -> Asked:
 def _read_subject(asked: Asked, last: Statement) -> None:
     """Read what a question is about."""
     asked.subject = next((each for each in last.mentions if not each.owner and last.before(each.first) != "of"), None)
+    if asked.subject is not None and len(last.mentions) > 1 and last.low[opening(last)] == "where":
+        asked.subject = _put(last, asked.subject)
     asked.restricted = _is_restricted(asked.subject, last)
     asked.wanted = _wanted(last)
     asked.at = next((each for each in last.mentions if last.before(each.first) in _ON), None)
+
+
+def _put(last: Statement, subject: Mention) -> Mention:
+    """Return what somebody has put where, or does hold: "where have visitors left their cars?"."""
+    thing = next((each for each in last.mentions if each.first > subject.last), subject)
+    between = last.low[subject.last + 1 : thing.first]
+    return thing if len(between) == 1 and between[0] in _PUTS and last.low[opening(last) + 1] in _HELPS else subject
 
 
 def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:

@@ -22,6 +22,7 @@ _WIDE = word_set("if when whenever unless whether imagine supposing should once"
 _EVIDENTIAL = word_set("may might must seem seems appear probably")
 """Hedges of what is said of a thing, not of whether it is there, if its place goes before them."""
 _MODALS = word_set("could should would will")
+_RELATIVES = word_set("that which who")
 _POINTS = word_set("suggest suggests suggesting imply implies implying hint hints hinting")
 """Hedges of what comes after them only."""
 
@@ -120,9 +121,16 @@ class Statement(msgspec.Struct):
                 said in _POINTS or (known is not None and said in _EVIDENTIAL) or (known and said in _MODALS)
             ):
                 continue  # "the skis suggest that ..."
-            if at == clause or (at < clause and self.low[hedge] in _WIDE):
+            if word < hedge - 1 and said in _MODALS and self.low[hedge - 1] in _RELATIVES and said != "would":
+                continue  # "there are doughnuts that will serve as a dessert"
+            if at == clause or (at < clause and self._is_wide(hedge)):
                 return True
         return self.guess
+
+    def _is_wide(self, hedge: int) -> bool:
+        """Tell whether a hedge reaches to the end of the sentence; "it should be, as ..." does not."""
+        said = self.low[hedge]
+        return said in _WIDE and (said != "should" or hedge == self.first or self.low[hedge - 1] in SIGNS)
 
     def starting_at(self, word: int) -> Mention | None:
         """Return the mention whose first word this is."""
