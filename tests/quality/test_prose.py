@@ -16,9 +16,22 @@ from pipeline.records import Scene, Turn
 
 PROSE = Path(__file__).parent / "prose"
 BARRED = ("count", "place", "presence", "absence")
-RECALL = {"dev.jsonl": 0.94, "second.jsonl": 0.9, "third.jsonl": 0.93, "fourth.jsonl": 0.94, "fifth.jsonl": 0.94}
+RECALL = {
+    "dev.jsonl": 0.94,
+    "second.jsonl": 0.9,
+    "third.jsonl": 0.93,
+    "fourth.jsonl": 0.94,
+    "fifth.jsonl": 0.94,
+    "sixth.jsonl": 0.94,
+}
 """All have been tuned on by now: the bars hold what has been reached; what was found at first is in the README."""
-TRIPS = {"trips.jsonl": 0, "trips_third.jsonl": 0, "trips_fourth.jsonl": 0, "trips_fifth.jsonl": 1}
+TRIPS = {
+    "trips.jsonl": 0,
+    "trips_third.jsonl": 0,
+    "trips_fourth.jsonl": 0,
+    "trips_fifth.jsonl": 1,
+    "trips_sixth.jsonl": 0,
+}
 """Known alarms."""
 
 

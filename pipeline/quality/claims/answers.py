@@ -92,6 +92,10 @@ def _complete(asked: Asked, statement: Statement) -> None:
     if asked.how_many:
         _complete_count(asked, asked.subject, statement)
     if asked.asks_where:
+        if asked.subject.size is not None:  # "Where is the smaller boat?" "It is on the right."
+            for mention in statement.mentions[:1]:
+                if mention.pronoun and mention.many is not True and mention.sense is asked.subject.sense:
+                    mention.size = asked.subject.size
         _complete_places((asked.subject,), statement, sole=True)
     else:
         _complete_places(tuple(asked.statements[-1].mentions), statement, sole=False)

@@ -7,7 +7,7 @@ from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.statements import Statement
 from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
 
-_CONSISTS = word_set("has have needs of contains takes requires")
+_CONSISTS = word_set("has have needs contains takes requires")
 _BUT_FOR = word_set("apart aside except besides than but")
 
 
@@ -31,9 +31,9 @@ def is_image(statement: Statement, mention: Mention) -> bool:
 
 def is_of_rule(statement: Statement, mention: Mention) -> bool:
     """Tell whether a number is that of any such group: "a baseball team has nine players"."""
-    if statement.before(mention.first) not in _CONSISTS:
+    low, before = statement.low, statement.before(mention.first)
+    if before not in _CONSISTS and not (before == "of" and low[mention.first - 2] in ("consists", "up", "composed")):
         return False
-    low = statement.low
     group = next((each for each in statement.mentions if each.last < mention.first), None)
     return group is not None and group.first == statement.first and low[group.first] in ("a", "an", "every", "any")
 

@@ -308,7 +308,7 @@ class Judge:
             where = Scope(whole=False, thing=statement.at, beside=True)
         if sense is None:
             return
-        if where.whole and not _BUT_FOR.isdisjoint(statement.low[statement.first : word]):
+        if not _BUT_FOR.isdisjoint(statement.low[statement.first : word]):
             where = Scope(whole=False)  # "except for the man there's nobody"
         had = self._had(statement, word + 1)
         if had is not None and had.sense is not None:

@@ -201,7 +201,11 @@ def sum_with_more(statement: Statement, mention: Mention) -> int:
 def _is_beside(statement: Statement, mention: Mention) -> bool:
     """Tell whether "besides" or "in addition to" stands before a mention at the head of a sentence."""
     before = statement.low[statement.first : mention.first]
-    return before in (["besides"], ["beside"]) or before[-2:] in (["addition", "to"], ["apart", "from"], ["aside", "from"])
+    return before in (["besides"], ["beside"]) or before[-2:] in (
+        ["addition", "to"],
+        ["apart", "from"],
+        ["aside", "from"],
+    )
 
 
 def too_few_at(statement: Statement, mention: Mention, sense: Sense, evidence: Evidence) -> tuple[int, ...]:

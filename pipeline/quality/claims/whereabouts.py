@@ -7,7 +7,7 @@ from collections.abc import Collection
 import msgspec
 
 from pipeline.quality.claims.evidence import Evidence
-from pipeline.quality.claims.positions import Fit, fit, gap_between, where
+from pipeline.quality.claims.positions import Fit, area, fit, gap_between, where
 from pipeline.quality.claims.relations import relate, relate_between
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
@@ -17,6 +17,7 @@ from pipeline.quality.reading.vocabulary import NOT, SIGNS, word_set
 from pipeline.records import Box, Verdict
 
 _MANY = 10
+_FAR_LARGER = 2  # ratio of areas from which nobody doubts which of two things is the larger one
 _MOST_OF_FEW, _MOST_OF_MANY = (
     0.5,
     0.75,
@@ -118,6 +119,9 @@ def candidates(statement: Statement, index: int, evidence: Evidence) -> tuple[tu
     mention = statement.mentions[index]
     assert mention.sense is not None
     boxes = evidence.boxes_of(mention.sense)
+    if mention.size is not None and mention.many is not True and not mention.sense.open:
+        chosen = _of_size(boxes, mention.size, evidence)
+        return (chosen or boxes), bool(chosen)
     held = statement.mentions[index + 1] if index + 1 < len(statement.mentions) else None
     if held is None or held.sense is None or held.sense.open or mention.many or mention.owner:
         return boxes, False
@@ -138,6 +142,15 @@ def candidates(statement: Statement, index: int, evidence: Evidence) -> tuple[tu
         if any(one != other and gap_between(evidence.boxes[one], evidence.boxes[other]) <= 0 for other in others)
     )
     return (touching, True) if touching else (boxes, False)
+
+
+def _of_size(boxes: tuple[int, ...], largest: bool, evidence: Evidence) -> tuple[int, ...]:
+    """Return the box that is by far the largest or the smallest of several, none if there is no such."""
+    if not 1 < len(boxes) < _MANY or any(evidence.boxes[index].crowd for index in boxes):
+        return ()
+    first, second = sorted(boxes, key=lambda index: area(evidence.boxes[index]), reverse=largest)[:2]
+    one, other = area(evidence.boxes[first]), area(evidence.boxes[second])
+    return (first,) if max(one, other) >= _FAR_LARGER * min(one, other) else ()
 
 
 def _fit_mention(

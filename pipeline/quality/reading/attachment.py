@@ -133,7 +133,9 @@ def _is_purpose(found: Statement, nearest: int) -> bool:
     """Tell whether a thing is what the one before is for: "a bowl for the cat stands"."""
     low, mention = found.low, found.mentions[nearest]
     index = mention.last + 1
-    return low[mention.first - 1] == "for" and index < found.stop and (low[index] in _FINITE or low[index].endswith("ed"))
+    return (
+        low[mention.first - 1] == "for" and index < found.stop and (low[index] in _FINITE or low[index].endswith("ed"))
+    )
 
 
 def _is_object_of(low: list[str], mention: Mention) -> bool:

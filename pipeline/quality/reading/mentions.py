@@ -46,6 +46,8 @@ class Mention(msgspec.Struct, gc=False):
     """Whether it is no name but a word that stands for one."""
     like: int = -1
     """Place among the sentence's mentions of what it stands for; -1 for a name."""
+    size: bool | None = None
+    """Whether it is the larger (true) or the smaller one (false) of some things."""
     least: int = 1
     """How many there must be, if it is the second or another of them."""
     total: bool = False

@@ -26,6 +26,7 @@ from pipeline.quality.reading.vocabulary import (
     PIECES,
     SEES,
     SIGNS,
+    SIZES,
     UNREAL,
     VERBS,
     word_set,
@@ -120,6 +121,7 @@ def _read_adjectives(low: list[str], start: int, index: int, found: Mention) -> 
                 break
             found.real &= word not in UNREAL
             found.likeness |= word in MATERIALS
+            found.size = SIZES.get(word, found.size)
             found.described = True
         found.first = index
         index -= 1

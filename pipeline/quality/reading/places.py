@@ -168,11 +168,13 @@ def read_place(low: list[str], start: int, key: int, stop: int) -> Place | None:
             return None
         frame = "image"
     place = Place(first, last, across, down, depth, frame, thing)
-    if frame == "thing":
+    if frame in ("thing", "relation"):
         after = thing
         while after < stop and (low[after] in DEFINITE or low[after] not in FUNCTION) and low[after] not in _SPREADS:
             after += 1
         place.spread = after < min(stop, thing + 4) and low[after] in _SPREADS
+        if frame == "relation" and place.spread and entry == "in":
+            place.frame = "thing"  # "on the right of the tray"
     if frame == "image":
         whole = low[last] in IMAGES or low[last] == "it"
         place.aside = entry == "to" and last < index and (not tail or low[first] in _FARTHER)
