@@ -8,6 +8,7 @@ from pipeline.quality.reading.statements import Statement
 from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
 
 _CONSISTS = word_set("has have needs contains takes requires")
+_RULES = word_set("often usually typically generally normally commonly sometimes")
 _BUT_FOR = word_set("apart aside except besides than but")
 
 
@@ -36,6 +37,11 @@ def is_of_rule(statement: Statement, mention: Mention) -> bool:
         return False
     group = next((each for each in statement.mentions if each.last < mention.first), None)
     return group is not None and group.first == statement.first and low[group.first] in ("a", "an", "every", "any")
+
+
+def is_in_rule(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a sentence speaks of a rule: "cats often choose places to which people pay attention"."""
+    return any(hedge < mention.first and statement.low[hedge] in _RULES for hedge in statement.hedges)
 
 
 def is_alternative(statement: Statement, mention: Mention) -> bool:

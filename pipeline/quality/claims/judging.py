@@ -17,7 +17,7 @@ from pipeline.quality.claims.counts import (
     told,
     with_place,
 )
-from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_negated, is_of_rule
+from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_in_rule, is_negated, is_of_rule
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
 from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
@@ -36,7 +36,6 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 
 _ROLES = ("er", "or", "ist")
 _BUT_FOR = word_set("except apart aside besides beyond")
-_RULES = word_set("often usually typically generally normally commonly always sometimes")
 
 
 class Judge:
@@ -172,7 +171,7 @@ class Judge:
         verdict, there = judge_presence(sense, self.evidence)
         if verdict == "contradicted":
             general = mention.many and not mention.article
-            general = general and (self._is_rule(statement, mention) or not is_shown(statement, mention))
+            general = general and (is_in_rule(statement, mention) or not is_shown(statement, mention))
             doubt = (
                 general
                 or is_alternative(statement, mention)
@@ -189,12 +188,6 @@ class Judge:
             return
         detail = f"neither the boxes nor the captions show {one_of(sense)}"
         self.add(mention.first, mention.last, "presence", verdict, there.boxes, there.captions, detail)
-
-    def _is_rule(self, statement: Statement, mention: Mention) -> bool:
-        """Tell whether a sentence speaks of a rule: "cats often choose places to which people pay attention"."""
-        return bool(statement.hedges) and any(
-            hedge < mention.first and statement.low[hedge] in _RULES for hedge in statement.hedges
-        )
 
     def _is_presumed(self, mention: Mention, sense: Sense) -> bool:
         """Tell whether a question takes it for granted that a thing is seen: "the man", but not "the owner"."""

@@ -6,7 +6,6 @@ import msgspec
 
 from pipeline.quality.reading.attachment import NAMELESS, OBJECTS, gap, is_fronted, is_parted, is_unknown
 from pipeline.quality.reading.lexicon import Sense
-from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.pronouns import Memory, is_nounless
 from pipeline.quality.reading.statements import Relation, Side, Statement

@@ -29,8 +29,8 @@ _OPEN = word_set("what who whom which")
 _HELPS = word_set("have has had did do does is are was were can")
 _PUTS = word_set(
     "left leave put park parked keep kept place placed set hold holding held carry carrying carried hang hung hidden "
-    "hide store stored lay laid lean leaned leant drop dropped rest rested tie tied wear wearing see find spot position "
-    "positioned mount mounted stack stacked"
+    "hide store stored lay laid lean leaned leant drop dropped rest rested tie tied wear wearing see find spot "
+    "position positioned mount mounted stack stacked"
 )
 """Verbs of somebody by whom a thing is where it is."""
 _PREPOSITIONS = (["about"], ["of"], ["after"], ["for"])
