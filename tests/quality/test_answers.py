@@ -168,7 +168,7 @@ def test_what_is_thought_of_is_no_claim(lexicon: Lexicon, question: str, answer:
 @pytest.mark.parametrize(
     ("answer", "found"),
     [
-        ("The largest horse is on the left.", ["comparison: The largest horse is on the left"]),
+        ("The largest horse is on the left.", ["comparison: The largest horse is on the left", "place: on the left"]),
         ("The largest horse is on the right.", []),
         ("The horse on the right looks smaller than the bench.", ["comparison: The horse on the right looks smaller"]),
         ("The benches outnumber the horses.", ["comparison: The benches outnumber the horses"]),
