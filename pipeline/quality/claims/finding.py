@@ -13,7 +13,7 @@ A sentence goes this way; the first half is ``reading/``, which knows no scene, 
               answers.py     what an answer leaves to its question: "Two.", "On the left.", "A dog."
               yes_no.py      what "yes" and "no" say of it
     claims    judging.py     each statement held against evidence.py (boxes, and captions.py) by
-                counts.py, totals.py    presence and numbers; whether a number is meant to be all there are (sorts.py: of men)
+                counts.py, totals.py    presence and numbers; whether a number is all there are (of men: sorts.py)
                 absences.py, scopes.py  what is not there, and in which part of the image
                 whereabouts.py          places and sides, with positions.py and relations.py
                 comparisons.py, attributes.py
