@@ -89,6 +89,8 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     if between == "other":
         return Located(place, ())
     subjects = [nearest]
+    if "which" in low[mentions[nearest].last + 1 : place.first]:  # and nothing before it
+        return Located(place, (nearest,), between == "clear")
     if mentions[nearest].like >= 0:  # "the clocks are above the benches, both ..." is about either
         subjects += [k for k in reversed(earlier[:-1]) if mentions[k].many and not mentions[k].pronoun]
         return Located(place, tuple(subjects), between == "clear")
