@@ -34,7 +34,7 @@ CATEGORIES = {
     }.items()
     for name in names.split(",")
 }
-MISSED = 58
+MISSED = 63
 """False sentences that no rule understands yet; a rule that finds one lowers the number."""
 
 

@@ -116,3 +116,13 @@ def test_another_process_finds_the_same() -> None:
     assert first == run(hash_seed="2")
     assert first.count("near duplicate") > 20
     assert first.count("[]") > 1
+
+
+def test_what_was_said_is_found_again_after_thousands_of_others() -> None:
+    seen = Duplicates()
+    answers = [f"Number {number} of many answers that nobody else has ever given." for number in range(5000)]
+    for number, answer in enumerate(answers):
+        assert [finding.kind for finding in seen.add(f"s{number}", [Turn("What?", answer)])] == []
+    for number in (0, 1, 2047, 2048, 4999):
+        (finding,) = seen.add("again", [Turn("What?", answers[number])])
+        assert (finding.kind, finding.detail) == ("duplicate", f"the same answers as s{number}")

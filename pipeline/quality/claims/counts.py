@@ -34,7 +34,7 @@ _FILLERS = word_set(
 _PICTURED = IMAGES | word_set("visible present seen shown pictured depicted")
 _PASSIVES = word_set("be been turned come made up left")
 _AT = word_set("in at on around")
-_SCENES = IMAGES | VENUES
+_SCENES = IMAGES | VENUES | word_set("sight view")
 _MAKES = word_set("form forms compose comprise constitute complete")
 """Verbs of all that a group has: "five suitcases form the pile"."""
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")

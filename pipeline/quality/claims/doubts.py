@@ -59,3 +59,9 @@ def is_negated(statement: Statement, mention: Mention) -> bool:
         if low[index] in NOT:
             return True
     return False
+
+
+def is_doing(statement: Statement, mention: Mention) -> bool:
+    """Tell whether somebody "is washing up", and so is seen."""
+    after = statement.low[mention.last + 1 : mention.last + 3]
+    return len(after) > 1 and after[0] in BE and after[1].endswith("ing")

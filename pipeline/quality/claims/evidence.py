@@ -313,8 +313,9 @@ class Evidence:
         for said in self.said:
             if said.sense.may & sense.may:
                 mention = said.mention
-                many = _UNCOUNTED if said.sense.several or mention.vague else 2 if mention.many else 1
-                told[said.caption] = told.get(said.caption, 0) + (mention.low or many)
+                several = _UNCOUNTED if said.sense.word in _THRONGS else _FEW
+                many = several if said.sense.several or mention.vague else 2 if mention.many else 1
+                told[said.caption] = told.get(said.caption, 0) + max(mention.low or 0, many)
         return max(told.values(), default=0)
 
     def has_watchers(self, sense: Sense) -> bool:

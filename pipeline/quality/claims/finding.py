@@ -13,7 +13,11 @@ A sentence goes this way; the first half is ``reading/``, which knows no scene, 
               answers.py     what an answer leaves to its question: "Two.", "On the left.", "A dog."
               yes_no.py      what "yes" and "no" say of it
     claims    judging.py     each statement held against evidence.py (boxes, and captions.py) by
-                counts.py, absences.py, whereabouts.py (with positions.py, relations.py), comparisons.py, attributes.py
+                counts.py, totals.py    presence and numbers; whether a number is all there are (of men: sorts.py)
+                absences.py, scopes.py  what is not there, and in which part of the image
+                whereabouts.py          places and sides, with positions.py and relations.py
+                comparisons.py, attributes.py
+                doubts.py               what makes it doubtful that a thing is said to be there
 
 ``reading/lexicon.py`` knows which words name which categories (``coco.toml``, ``plurals.py``), ``vocabulary.py`` the
 small words of English. Whatever no rule understands makes no claim: to read wrongly costs more than not to read.

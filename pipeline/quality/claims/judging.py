@@ -17,7 +17,15 @@ from pipeline.quality.claims.counts import (
     told,
     with_place,
 )
-from pipeline.quality.claims.doubts import is_alternative, is_but_for, is_image, is_in_rule, is_negated, is_of_rule
+from pipeline.quality.claims.doubts import (
+    is_alternative,
+    is_but_for,
+    is_doing,
+    is_image,
+    is_in_rule,
+    is_negated,
+    is_of_rule,
+)
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
 from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
@@ -34,6 +42,7 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 """Verbs with which a question may speak of people whom nobody sees."""
 
 
+_SOMEBODY = ("someone", "somebody")
 _ROLES = ("er", "or", "ist")
 _BUT_FOR = word_set("except apart aside besides beyond")
 
@@ -168,6 +177,9 @@ class Judge:
         return statement.is_hedged(mention.head) or statement.is_hedged(last.head) or is_negated(statement, mention)
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
+        person = self.evidence.person
+        if person is not None and sense.word in _SOMEBODY and is_doing(statement, mention):
+            sense = person  # "somebody is washing up"
         verdict, there = judge_presence(sense, self.evidence)
         if verdict == "contradicted":
             general = mention.many and not mention.article

@@ -25,11 +25,12 @@ RID = word_set("free empty devoid bare clear")
 _SEEN = word_set("visible present seen found shown there here anywhere spotted")
 _ENDS = SIGNS | word_set("though although so because while since as")
 _SKIPPED = _SEEN | word_set(
-    "around about sight view either whatsoever can could is are was be have has been come turned arrived up appear "
-    "appears out made put set laid evident evidence far yet today that i you we one see make absent missing nowhere "
-    "not it's they're isn't aren't wasn't weren't can't cannot simply else actually currently just discernible"
+    "around about sight view either whatsoever can could is are was be have has stayed remained been come turned "
+    "arrived up appear appears out made put set laid evident evidence far yet today that i you we one see make absent "
+    "missing nowhere not it's they're isn't aren't wasn't weren't can't cannot simply else actually currently just "
+    "discernible"
 )
-_COME = word_set("been come turned arrived made shown appeared not")
+_COME = word_set("stayed remained been come turned arrived made shown appeared not")
 _POSTURES = word_set(
     "stands stand sits sit lies lie hangs hang rests rest waits wait lying standing sitting parked left seated resting "
     "hanging placed waiting kept stored mounted"

@@ -26,6 +26,8 @@ PICKS = word_set(
     "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
 )
 """Verbs of what only some of several people do."""
+_LEADS = word_set("with has and ,")
+_EACH = word_set("each every both either")
 _LOCATIVES = word_set("on in at by near behind under beside above below next to inside around along against across")
 _WHICH = word_set("with without who that whose which of from like nearest closest facing than")
 """Words behind a name that pick some of several things."""
@@ -49,8 +51,10 @@ def is_whole(
     if mention.described or mention.vague or mention.part or mention.pronoun or not mention.low:
         return False
     if mention.low == 1:
-        is_said = statement.low[mention.first] == "one" and mention.first == statement.first and not mention.owner
-        is_said &= statement.after(mention) not in NOT
+        is_head = mention.first == statement.first or statement.before(mention.first) in _LEADS
+        is_said = statement.low[mention.first] == "one" and is_head and not mention.owner
+        is_said &= _EACH.isdisjoint(statement.low[statement.first : mention.first])
+        is_said &= statement.after(mention) not in NOT and statement.after(mention) not in _EACH
         if not is_said or sense.may == _may(evidence) or has_others(statement, mention, sense, mentions):
             return False
         return not (_is_told_apart(statement, mention) or _is_of_some(statement, mention))

@@ -53,6 +53,10 @@ def judge_place(statement: Statement, located: Located, denied: Collection[int],
     A place may be said of several things. One that fits is enough; it is wrong only if none can fit.
     """
     place = located.place
+    if place.across == place.down == "middle" and any(
+        each.place.down in ("top", "bottom") for each in statement.located
+    ):
+        place = msgspec.structs.replace(place, down="")  # "in the middle of the frame, close to the bottom"
     frame: Box | None = None
     if place.frame == "thing":
         frame = _frame(statement, place, evidence)

@@ -93,6 +93,8 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
     if between == "other":
         return Located(place, ())
     subjects = [nearest]
+    if "which" in low[mentions[nearest].last + 1 : place.first]:  # and nothing before it
+        return Located(place, (nearest,), between == "clear")
     if mentions[nearest].like >= 0:  # "the clocks are above the benches, both ..." is about either
         subjects += [k for k in reversed(earlier[:-1]) if mentions[k].many and not mentions[k].pronoun]
         return Located(place, tuple(subjects), between == "clear")
@@ -224,7 +226,7 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
             parted = word
         elif word in ("it", "he", "she", "they") and low[index - 1] != "of":
             first = found.mentions[0]
-            if first.last + 1 != start or first.first != found.first:
+            if (first.last + 1 != start or first.first != found.first) and not _is_only(found, index):
                 verdict = "doubtful"
         elif word in ("one", "another", "other", "others", "former", "latter"):
             return "other"
@@ -246,6 +248,15 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
             verdict = "clear"  # "a dog wearing a collar can be spotted"
         index += 1
     return verdict
+
+
+def _is_only(found: Statement, index: int) -> bool:
+    """Tell whether there is but one thing that "it" at a word can stand for: "there is a bench, and it stands ..."."""
+    if found.low[index] != "it" or found.low[index - 1] not in ("and", ",", "but"):
+        return False
+    named = [each for each in found.mentions if each.last < index and not each.owner]
+    sense = named[0].sense if len(named) == 1 else None
+    return sense is not None and named[0].many is False and "person" not in sense.may
 
 
 def _is_verb_of(found: Statement, index: int) -> bool:

@@ -41,6 +41,8 @@ _MODALS = word_set("would could might will you'd i'd one'd they'd we'd he'd she'
 _LOOKS = word_set("see find spot notice count say call put tell recognise recognize describe")
 """Verbs after which "you would" is politeness."""
 _READER = word_set("you we one i anyone")
+_DOERS = word_set("which who he she it")
+"""Words behind which a plural is a verb."""
 _TAKING = word_set(
     "wearing holding carrying riding using eating pushing pulling walking watching facing leading feeding having "
     "drinking playing driving flying throwing catching chasing herding petting approaching crossing passing including "
@@ -128,6 +130,8 @@ def _read_name(low: list[str], first: int, index: int, stop: int, lexicon: Lexic
     is_verb = form.sense is None and form.rest and form.rest[-1] in ("in", "out", "up")
     if rows and is_verb and index > first and (low[index - 1] in ARTICLES or low[index - 1] in DEFINITE):
         form = next((each for each in rows if not each.rest), form)
+    if form.many and not form.rest and index > first and low[index - 1] in _DOERS:
+        return None  # "which sails past", "she skis"
     if word in FUNCTION and form.sense is not None and not _has_article(low, first, index):
         return None
     if not form.rest and word in PIECES and low[index + 1 : index + 2] == ["of"]:

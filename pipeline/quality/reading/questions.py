@@ -44,7 +44,7 @@ _PLAIN = (
     | VENUES
     | word_set(
         "there in on at around the this that can do does you i we one altogether total all of here any anyone anybody "
-        "up out about got"
+        "up out about got lie lying stand standing sit sitting hang hanging parked"
     )
 )
 _CAN_SEE = (SEES - word_set("have has")) | word_set("make tell")
