@@ -217,6 +217,8 @@ def _read_amount(low: list[str], start: int, index: int, stop: int, found: Menti
     elif value is not None:
         found.low, found.high = (10 * value, 14 * value) if word == "dozen" else (value, 2 * value)
         found.vague = False
+        if low[max(start, index - 3) : index - 1] == ["more", "than"]:
+            found.low, found.high = found.low + 1, None  # "more than one pair"
     found.exact = not {"only", "just"}.isdisjoint(before)
     found.answers = True
     read_bounds_after(low, found)
