@@ -113,7 +113,7 @@ def check(
 ) -> int:
     """Hold samples against their captions and boxes, and write a report"""
     from pipeline.check import check as run
-    from pipeline.quality.summary import lines
+    from pipeline.quality.report.summary import lines
 
     checked = run(data, settings, _notices())
     for reason, count in checked.dropped.items():

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import RunStopped
-from pipeline.quality.summary import card_section
+from pipeline.quality.report.summary import card_section
 from pipeline.quality.survey import Survey
 from pipeline.samples.card import write_card
 from pipeline.samples.columns import build_table

@@ -128,9 +128,9 @@ class GenerateSettings(SourceSettings, ServerSettings):
     on_contradiction: Annotated[Literal["repair", "flag", "reject", "off"], _CHECK] = "repair"
     """repair: ask once more with the evidence, then reject; flag: keep it with a finding; off: check nothing."""
     synonyms: Annotated[Path | None, _CHECK] = None
-    """Words of your own for the categories; the form is that of pipeline/quality/coco.toml."""
+    """Words of your own for the categories; the form is that of pipeline/quality/reading/coco.toml."""
     phrases: Annotated[Path | None, _CHECK] = None
-    """Phrases of your own that are junk; the form is that of pipeline/quality/phrases.toml."""
+    """Phrases of your own that are junk; the form is that of pipeline/quality/texts/phrases.toml."""
     verbose: Annotated[bool, _OUTPUT, Parameter(alias="-v")] = False
     """Tell on standard error what fails and is tried again."""
     out: Annotated[Path | None, _OUTPUT] = None
@@ -166,9 +166,9 @@ class CheckSettings(ServerSettings):
     images: Annotated[Path | None, _READ] = None
     """Folder with the image files, for the report's pictures."""
     synonyms: Annotated[Path | None, _CHECK] = None
-    """Words of your own for the categories; the form is that of pipeline/quality/coco.toml."""
+    """Words of your own for the categories; the form is that of pipeline/quality/reading/coco.toml."""
     phrases: Annotated[Path | None, _CHECK] = None
-    """Phrases of your own that are junk; the form is that of pipeline/quality/phrases.toml."""
+    """Phrases of your own that are junk; the form is that of pipeline/quality/texts/phrases.toml."""
     language: Annotated[str, _CHECK] = Field(default="en", pattern="^[a-z]{2}$")
     """Language that the samples should be in; claims are read in English only."""
     processes: Annotated[int | None, _CHECK] = Field(default=None, ge=1)

@@ -22,7 +22,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.prompting.replies import UnreadableReply, read_reply
-from pipeline.quality.closed import closed_answer, is_closed
+from pipeline.quality.texts.closed import closed_answer, is_closed
 
 QuestionType = Literal["closed", "count", "other"]
 """``closed``: yes or no; ``count``: a number; ``other``: whatever else."""

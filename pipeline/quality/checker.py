@@ -30,8 +30,8 @@ class Checker:
         Raises:
             PipelineError: A file cannot be read, or says something that cannot be.
         """
-        from pipeline.quality.lexicon import load_lexicon
-        from pipeline.quality.phrases import load_phrases
+        from pipeline.quality.reading.lexicon import load_lexicon
+        from pipeline.quality.texts.phrases import load_phrases
 
         self._lexicon = load_lexicon(categories, synonyms)
         self._phrases = load_phrases(phrases)
@@ -48,8 +48,8 @@ class Checker:
             context: What the writer was shown, which is no leak where the picture itself has such words.
             language: ISO 639-1 code of the language that the sample should be in.
         """
-        from pipeline.quality.claims import find_claims
-        from pipeline.quality.texts import find_faults
+        from pipeline.quality.claims.finding import find_claims
+        from pipeline.quality.texts.faults import find_faults
 
         claims = find_claims(turns, scene, self._lexicon) if language == CLAIMS_IN else []
         faults = find_faults(turns, context, self._phrases, kind=kind, language=language)

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from pipeline.quality.duplicates import Duplicates
-from pipeline.quality.statistics import Statistics
+from pipeline.quality.figures.statistics import Statistics
+from pipeline.quality.texts.duplicates import Duplicates
 from pipeline.records import Turn
 
 
@@ -19,7 +19,7 @@ class Survey:
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
-        from pipeline.quality.report import Examples
+        from pipeline.quality.report.page import Examples
 
         self._duplicates = Duplicates()
         self._statistics = Statistics()
@@ -60,7 +60,7 @@ class Survey:
             metrics: ``metrics.jsonl``, where there is one.
             more: Figures that others have found, by their headings, such as the judge's.
         """
-        from pipeline.quality.report import write_report
+        from pipeline.quality.report.page import write_report
 
         figures = self._statistics.figures() | dict(more or {})
         folder.joinpath("stats.json").write_text(

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.quality.overlay import ShownBox, overlay
+from pipeline.quality.report.overlay import ShownBox, overlay
 from pipeline.quality.wording import gravest, named
 from pipeline.samples.verdicts import Standing
 

@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.annotations.coco import read_scenes
 from pipeline.prompting.kinds import load_kinds
-from pipeline.quality.claims import find_claims
-from pipeline.quality.lexicon import Lexicon, load_lexicon
+from pipeline.quality.claims.finding import find_claims
+from pipeline.quality.reading.lexicon import Lexicon, load_lexicon
 from pipeline.records import Box, Claim, Scene, Turn
 
 CATEGORIES = {
@@ -221,7 +221,9 @@ def test_colours_are_held_against_the_captions(lexicon: Lexicon) -> None:
 def test_crowds_small_things_and_captions_widen_what_may_be_said(lexicon: Lexicon) -> None:
     cups = tuple(Box("cup", x / 10, 0.5, x / 10 + 0.05, 0.6) for x in range(3))
     scene = Scene("1", "", 640, 480, ("Four cups on a table.",), (*cups, Box("cup", 0.9, 0.1, 0.905, 0.105)))
-    assert wrong(lexicon, "There are three cups in the image.", scene=scene) == []
+    uncounted = Scene("1", "", 640, 480, ("Some cups on a table.",), scene.boxes)
+    assert wrong(lexicon, "There are three cups in the image.", scene=uncounted) == []  # the fourth is tiny
+    assert wrong(lexicon, "There are three cups in the image.", scene=scene) == ["count: three cups"]
     assert wrong(lexicon, "There are four cups in the image.", scene=scene) == []
     assert wrong(lexicon, "There are five cups in the image.", scene=scene) == ["count: five cups"]
     crowd = Scene("1", "", 640, 480, (), (*cups, Box("cup", 0.5, 0.1, 0.9, 0.5, crowd=True)))

@@ -12,7 +12,7 @@ from pipeline.llm.writer import write
 from pipeline.prompting.context import describe
 from pipeline.prompting.kinds import load_kinds, render_system
 from pipeline.prompting.replies import read_reply
-from pipeline.quality.closed import asks_for_absent, closed_answer, is_closed
+from pipeline.quality.texts.closed import asks_for_absent, closed_answer, is_closed
 
 CLOSED = """
 Is there a dog?

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.quality.diversity import first_words, root
+from pipeline.quality.figures.diversity import first_words, root
 
 
 @pytest.mark.parametrize(

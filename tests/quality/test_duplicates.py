@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.quality.duplicates import Duplicates
+from pipeline.quality.texts.duplicates import Duplicates
 from pipeline.records import Finding, Turn
 
 ROWS = [json.loads(line) for line in (Path(__file__).parent / "junk" / "duplicates.jsonl").read_text().splitlines()]
@@ -94,7 +94,7 @@ def test_text_in_other_scripts_is_compared_too() -> None:
 
 PROGRAM = """
 import random
-from pipeline.quality.duplicates import Duplicates
+from pipeline.quality.texts.duplicates import Duplicates
 from pipeline.records import Turn
 draw, duplicates = random.Random(1), Duplicates()
 base = [f"word{n}" for n in range(60)]
@@ -116,3 +116,13 @@ def test_another_process_finds_the_same() -> None:
     assert first == run(hash_seed="2")
     assert first.count("near duplicate") > 20
     assert first.count("[]") > 1
+
+
+def test_what_was_said_is_found_again_after_thousands_of_others() -> None:
+    seen = Duplicates()
+    answers = [f"Number {number} of many answers that nobody else has ever given." for number in range(5000)]
+    for number, answer in enumerate(answers):
+        assert [finding.kind for finding in seen.add(f"s{number}", [Turn("What?", answer)])] == []
+    for number in (0, 1, 2047, 2048, 4999):
+        (finding,) = seen.add("again", [Turn("What?", answers[number])])
+        assert (finding.kind, finding.detail) == ("duplicate", f"the same answers as s{number}")

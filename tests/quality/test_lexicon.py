@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.quality.claims import find_claims
-from pipeline.quality.lexicon import Lexicon, Sense, load_lexicon
+from pipeline.quality.claims.finding import find_claims
+from pipeline.quality.reading.lexicon import Lexicon, Sense, load_lexicon
 from pipeline.records import Box, Claim, Scene, Turn
 
 COCO = {

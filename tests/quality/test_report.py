@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pipeline.quality.examples import BEST, WORST
-from pipeline.quality.exhibits import exhibit, segments
-from pipeline.quality.overlay import overlay
-from pipeline.quality.report import Examples, write_report
-from pipeline.quality.statistics import Statistics
-from pipeline.quality.summary import card_section
-from pipeline.quality.timeline import read_timeline
+from pipeline.quality.figures.statistics import Statistics
+from pipeline.quality.report.examples import BEST, WORST
+from pipeline.quality.report.exhibits import exhibit, segments
+from pipeline.quality.report.overlay import overlay
+from pipeline.quality.report.page import Examples, write_report
+from pipeline.quality.report.summary import card_section
+from pipeline.quality.report.timeline import read_timeline
 from pipeline.quality.wording import duration, money, percent
 from tests.quality.test_statistics import Row, claim, row
 

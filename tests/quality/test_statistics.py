@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.quality.counting import MOST_KEYS, Distinct, Spread, Tally, rate, wilson
-from pipeline.quality.statistics import Statistics
+from pipeline.quality.figures.statistics import Statistics
 
 Row = dict[str, Any]
 

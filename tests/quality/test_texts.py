@@ -16,8 +16,8 @@ from pipeline.llm.writer import write
 from pipeline.prompting.context import describe
 from pipeline.prompting.kinds import Kind, load_kinds, render_system, render_user, shipped
 from pipeline.prompting.replies import read_reply
-from pipeline.quality.phrases import Phrases, has_hedge, load_phrases
-from pipeline.quality.texts import find_faults
+from pipeline.quality.texts.faults import find_faults
+from pipeline.quality.texts.phrases import Phrases, has_hedge, load_phrases
 from pipeline.records import Finding, Scene, Turn
 
 JUNK = Path(__file__).parent / "junk"

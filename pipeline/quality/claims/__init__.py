@@ -1,0 +1,1 @@
+"""Statements held against the captions and boxes of a scene: claims, each with its verdict."""

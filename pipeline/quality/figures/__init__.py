@@ -1,0 +1,1 @@
+"""The figures of a run, and beside which published ones they stand."""
