@@ -15,7 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
+from pipeline.finetune.attention import grow, use
 from pipeline.finetune.forward import CHUNK
+from pipeline.finetune.layout import Tree
 from pipeline.finetune.model import Joined, layers_of
 from pipeline.finetune.schedule import computing, set_precision
 
@@ -53,14 +55,16 @@ class Memory:
 class Forecast:
     """Of the memory of a model as it is going to be trained."""
 
-    def __init__(self, joined: Joined, dtype: torch.dtype) -> None:
+    def __init__(self, joined: Joined, dtype: torch.dtype, *, by_tree: bool = False) -> None:
         """Try a layer.
 
         Args:
             joined: With what learns and what is frozen already told apart; on the CPU, or without weights at all, of
                 which torch computes no bfloat16 beside float32: then ask for no tokens.
             dtype: Of the computation; weights will be in the precision that ``schedule.set_precision`` gives them.
+            by_tree: Whether trees are attended one at a time, which keeps more than one kernel for the whole row does.
         """
+        self._by_tree = by_tree
         self._size = dtype.itemsize
         self._kept_size = max(self._size, 4) if dtype == torch.bfloat16 else self._size
         self._text = joined.model.config.text_config
@@ -73,7 +77,7 @@ class Forecast:
 
     @cached_property
     def _a_token(self) -> float:
-        return kept_a_token(self._joined, self._dtype)
+        return kept_a_token(self._joined, self._dtype, by_tree=self._by_tree)
 
     @property
     def layers(self) -> int:
@@ -107,25 +111,29 @@ class Forecast:
         )
 
 
-def kept_a_token(joined: Joined, dtype: torch.dtype) -> float:
+def kept_a_token(joined: Joined, dtype: torch.dtype, *, by_tree: bool = False) -> float:
     """Return bytes that a layer of the language model keeps of a token for the backward pass."""
     few, many = PROBES
-    return (_kept(joined, dtype, many) - _kept(joined, dtype, few)) / (many - few)
+    return (_kept(joined, dtype, many, by_tree) - _kept(joined, dtype, few, by_tree)) / (many - few)
 
 
-def _kept(joined: Joined, dtype: torch.dtype, tokens: int) -> int:
+def _kept(joined: Joined, dtype: torch.dtype, tokens: int, by_tree: bool) -> int:
     """Return bytes that one layer keeps: what two keep without what one does, so that nothing around them counts."""
     language = joined.model.model.language_model
     owner, name = layers_of(language)
     layers = getattr(owner, name)
     layer = _in_training(layers[0], dtype)
+    usual = language.config._attn_implementation
     try:
+        if by_tree:
+            use(language, flex=False)
         amounts = []
         for count in (1, 2):
             setattr(owner, name, nn.ModuleList([layer] * count))
-            amounts.append(_kept_by(language, tokens, dtype))
+            amounts.append(_kept_by(language, tokens, dtype, by_tree))
     finally:
         setattr(owner, name, layers)
+        language.config._attn_implementation = usual
     return amounts[1] - amounts[0]
 
 
@@ -136,7 +144,7 @@ def _in_training(layer: nn.Module, dtype: torch.dtype) -> nn.Module:
     return made
 
 
-def _kept_by(language: nn.Module, tokens: int, dtype: torch.dtype) -> int:
+def _kept_by(language: nn.Module, tokens: int, dtype: torch.dtype, by_tree: bool) -> int:
     """Return bytes that a forward pass keeps, apart from the weights."""
     weights = {weight.untyped_storage()._cdata for weight in language.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}  # held, so that no other takes its number
@@ -149,6 +157,8 @@ def _kept_by(language: nn.Module, tokens: int, dtype: torch.dtype) -> int:
 
     device = next(language.parameters()).device
     states = torch.zeros(1, tokens, language.config.hidden_size, dtype=dtype, device=device, requires_grad=True)
+    tree = Tree((0, 1), tokens // 2, (tokens // 4, tokens // 4))
+    arguments = grow([tree], tokens, device, flex=False).arguments if by_tree else {}
     with computing(device, dtype), saved_tensors_hooks(keep, lambda tensor: tensor):
-        language(inputs_embeds=states, use_cache=False)
+        language(inputs_embeds=states, use_cache=False, **arguments)
     return sum(storage.nbytes() for storage in kept.values())

@@ -85,6 +85,7 @@ def joined_ranks() -> Iterator[Ranks]:
         return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     yield Ranks(dist.get_rank(), dist.get_world_size(), device)
+    dist.barrier()  # the first may still be writing the checkpoint, and torchrun ends all where one ends badly
     dist.destroy_process_group()  # not after an error: others may be waiting for this process, and it would for them
 
 

@@ -82,7 +82,8 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
         add_lora(joined, values.lora_rank, values.lora_alpha, values.lora_dropout, seed=settings.seed)
     freeze(joined, settings.stage)
     dtype = DTYPES[resolved.dtype]
-    forecast = Forecast(joined, dtype)
+    by_tree = layout != "padded" and ranks.device.type == "cpu"
+    forecast = Forecast(joined, dtype, by_tree=by_tree)
     shard = must_shard(ranks, forecast.memory(0, 0).resting)
     micro_tokens, recompute = _room(resolved.micro_tokens, settings.recompute, forecast, ranks, shard)
     compiled = ranks.device.type == "cuda" if settings.compile is None else settings.compile
