@@ -23,7 +23,7 @@ from pipeline.finetune.attention import BLOCK
 from pipeline.finetune.batches import Batch
 from pipeline.finetune.costs import count_flops
 from pipeline.finetune.layout import Pack, Tree, lay_out
-from pipeline.finetune.memory import Forecast
+from pipeline.finetune.memory import GPU_TOKENS, Forecast
 from pipeline.finetune.model import Joined, Stage, freeze, parameter_groups
 from pipeline.finetune.order import Order
 from pipeline.finetune.passes import Passes, Sums
@@ -34,8 +34,6 @@ from pipeline.finetune.schedule import computing, make_optimizer, set_precision
 from pipeline.finetune.tuning import tell_of_trees, tune_layers
 
 LOOPS = ("hf", "padded", "packed", "shared")
-MICRO_TOKENS = (16384, 8192, 4096)  # both as in ready.py, which needs more to be installed
-USED_OF_GPU = 0.92
 
 
 @dataclass(frozen=True)
@@ -159,13 +157,16 @@ def _prepare(
     """Set the model up for a loop; return what makes its steps for each order, how it is run, and bytes by forecast."""
     if loop == "hf":
         tokens = options.hf_batch * int(prepared.lengths.max())
-        is_again = not fits(forecast, options, tokens, 0)
+        is_again = options.device.type == "cuda" and forecast.choose(total(options), tokens=tokens)[1] > 0
         if is_again:
             joined.model.gradient_checkpointing_enable({"use_reentrant": False})
         manner = f"{options.hf_batch} samples at once" + (", checkpointed" if is_again else "")
         return [HuggingFace(joined, prepared, order, load, options) for order in orders], manner, 0
     ranks, layout, dtype = Ranks(0, 1, options.device), loop, options.dtype
-    tokens, again = room(forecast, options)
+    tokens, again = options.micro_tokens or GPU_TOKENS[0], options.recompute or 0
+    if options.device.type == "cuda":
+        asked, layers = options.micro_tokens, options.recompute
+        tokens, again = forecast.choose(total(options), tokens=asked, recompute=layers)
     tune_layers(joined, recompute=again, compiled=options.compiled)
     joined.is_narrow = joined.is_narrow and options.narrow
     loss = spread(joined, ranks, dtype, shard=False)
@@ -237,24 +238,9 @@ class HuggingFace:
         return {name: tensor.to(self._options.device, non_blocking=True) for name, tensor in inputs.items()}
 
 
-def fits(forecast: Forecast, options: Options, tokens: int, again: int) -> bool:
-    """Tell whether training should fit on the device, with so many layers that compute again what they do not keep."""
-    if options.device.type != "cuda":
-        return True
-    most = USED_OF_GPU * torch.cuda.get_device_properties(options.device).total_memory
-    return forecast.memory(tokens, tokens, recompute=again).total < most
-
-
-def room(forecast: Forecast, options: Options) -> tuple[int, int]:
-    """Return how many tokens are taken at once, and how many layers compute again; as a run chooses them."""
-    layers, asked = forecast.layers, options.recompute
-    choices = [options.micro_tokens] if options.micro_tokens else MICRO_TOKENS
-    for tokens in choices:
-        if fits(forecast, options, tokens, asked or 0):
-            return tokens, asked or 0
-    if asked is not None:
-        return choices[-1], asked
-    return choices[-1], next((again for again in range(layers) if fits(forecast, options, choices[-1], again)), layers)
+def total(options: Options) -> int:
+    """Return the bytes of the GPU's memory."""
+    return int(torch.cuda.get_device_properties(options.device).total_memory)
 
 
 def make_room() -> None:

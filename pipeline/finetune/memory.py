@@ -23,6 +23,10 @@ from pipeline.finetune.schedule import computing, set_precision
 
 PROBES = (64, 192)
 """Tokens that a layer is tried with: what differs between the two is what tokens take, and the rest its weights'."""
+USED_OF_GPU = 0.92
+"""Share of a GPU's memory that may be planned with; the rest is for fragments and for its own libraries."""
+GPU_TOKENS = (16384, 8192, 4096)
+"""That a GPU may take at once; with fewer, its matrix products are too small to be quick."""
 NARROW = 0.25
 """Share of a layer's memory that the last one needs for a token that nothing is predicted from: keys, values, their
 input, and the norm's."""
@@ -109,6 +113,32 @@ class Forecast:
             activations=int(states + inputs) + copies * (layers - recompute) // layers // shards,
             working=max(int(a_layer), logits),
         )
+
+    def choose(
+        self, total: int, *, tokens: int | None = None, recompute: int | None = None, shards: int = 1
+    ) -> tuple[int, int]:
+        """Return how many tokens a GPU takes at once, and how many layers compute again what they do not keep.
+
+        What is asked for stands. Else the most tokens that fit while all layers keep what they compute, and where even
+        the fewest do not fit, those and as many layers as it takes.
+
+        Args:
+            total: Of the GPU's memory, in bytes.
+            tokens: That are asked for; None: to be chosen.
+            recompute: Layers that are asked for; None: to be chosen.
+            shards: Processes that share the weights.
+        """
+
+        def fits(many: int, again: int) -> bool:
+            return self.memory(many, many, recompute=again, shards=shards).total < USED_OF_GPU * total
+
+        for many in [tokens] if tokens else GPU_TOKENS:
+            if fits(many, recompute or 0):
+                return many, recompute or 0
+        fewest = tokens or GPU_TOKENS[-1]
+        if recompute is not None:
+            return fewest, recompute
+        return fewest, next((again for again in range(self.layers) if fits(fewest, again)), self.layers)
 
 
 def kept_a_token(joined: Joined, dtype: torch.dtype, *, by_tree: bool = False) -> float:

@@ -31,12 +31,8 @@ from pipeline.options import read_weights
 from pipeline.settings import FinetuneSettings
 
 Say = Callable[[str], None]
-USED_OF_GPU = 0.92
-"""Share of a GPU's memory that may be planned with; the rest is for fragments and for its own libraries."""
 STEPS_LOOKED_AT = 20
 """From which the time of all is told."""
-GPU_TOKENS = (16384, 8192, 4096)
-"""That a GPU may take at once; with fewer, its matrix products are too small to be quick."""
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32, "float64": torch.float64}
 
 
@@ -85,7 +81,14 @@ def make_ready(settings: FinetuneSettings, resolved: Resolved, ranks: Ranks, fol
     by_tree = layout != "padded" and ranks.device.type == "cpu"
     forecast = Forecast(joined, dtype, by_tree=by_tree)
     shard = must_shard(ranks, forecast.memory(0, 0).resting)
-    micro_tokens, recompute = _room(resolved.micro_tokens, settings.recompute, forecast, ranks, shard)
+    micro_tokens, recompute = resolved.micro_tokens or CPU_TOKENS, settings.recompute or 0
+    if ranks.device.type == "cuda":
+        micro_tokens, recompute = forecast.choose(
+            torch.cuda.get_device_properties(ranks.device).total_memory,
+            tokens=resolved.micro_tokens,
+            recompute=settings.recompute,
+            shards=ranks.count if shard else 1,
+        )
     compiled = ranks.device.type == "cuda" if settings.compile is None else settings.compile
     if compiled and ranks.device.type != "cuda":
         raise PipelineError("--compile: layers are compiled on a GPU alone, and there is none; leave the flag out")
@@ -127,35 +130,6 @@ def _layout(settings: FinetuneSettings, joined: Joined, prepared: Prepared, tell
         tell(f"--layout {settings.layout}: the language model cannot be told who sees whom: {why}; samples are padded")
         return "padded"
     return settings.layout
-
-
-def _room(
-    asked_tokens: int | None,
-    asked_layers: int | None,
-    forecast: Forecast,
-    ranks: Ranks,
-    shard: bool,
-) -> tuple[int, int]:
-    """Return how many tokens a device takes at once, and how many layers compute again what they do not keep.
-
-    What a person asked for stands. Else the most tokens that fit while all layers keep what they compute, and where
-    even the fewest do not fit, those and as many layers as it takes.
-    """
-    if ranks.device.type != "cuda":
-        return asked_tokens or CPU_TOKENS, asked_layers or 0
-    layers, shards = forecast.layers, ranks.count if shard else 1
-    room = int(USED_OF_GPU * torch.cuda.get_device_properties(ranks.device).total_memory)
-
-    def fits(tokens: int, again: int) -> bool:
-        return forecast.memory(tokens, tokens, recompute=again, shards=shards).total < room
-
-    for tokens in [asked_tokens] if asked_tokens else GPU_TOKENS:
-        if fits(tokens, asked_layers or 0):
-            return tokens, asked_layers or 0
-    fewest = asked_tokens or GPU_TOKENS[-1]
-    if asked_layers is not None:
-        return fewest, asked_layers
-    return fewest, next((again for again in range(layers) if fits(fewest, again)), layers)
 
 
 def _open_model(settings: FinetuneSettings, resolved: Resolved) -> Joined:
