@@ -14,7 +14,7 @@ from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForCon
 
 from pipeline.finetune.forward import token_loss_sum
 from pipeline.finetune.layout import lay_out
-from pipeline.finetune.memory import Forecast
+from pipeline.finetune.memory import GPU_TOKENS, USED_OF_GPU, Forecast
 from pipeline.finetune.model import Joined, add_lora, freeze
 from pipeline.finetune.schedule import computing, set_precision
 from pipeline.finetune.tuning import tell_of_trees, tune_layers
@@ -72,3 +72,18 @@ def test_a_pack_of_trees_keeps_what_is_forecast_within_a_tenth(
         token_loss_sum(joined, batch)
     told = forecast.memory(batch.input_ids.numel(), len(batch.places), recompute=recompute).activations
     assert told == pytest.approx(sum(storage.nbytes() for storage in kept.values()), rel=0.1)
+
+
+def test_a_gpu_takes_as_many_tokens_as_fit_and_then_saves_memory_layer_by_layer() -> None:
+    forecast = Forecast(model("instruct", 0, torch.float32), torch.float32)
+
+    def needed(tokens: int, again: int = 0) -> int:
+        """Return the memory of the smallest GPU that has room for so much."""
+        return int(forecast.memory(tokens, tokens, recompute=again).total / USED_OF_GPU) + 2
+
+    assert forecast.choose(needed(GPU_TOKENS[0])) == (GPU_TOKENS[0], 0)
+    assert forecast.choose(needed(GPU_TOKENS[1])) == (GPU_TOKENS[1], 0)
+    assert forecast.choose(needed(GPU_TOKENS[-1], 2)) == (GPU_TOKENS[-1], 2)
+    assert forecast.choose(0) == (GPU_TOKENS[-1], 6)
+    assert forecast.choose(needed(512, 3), tokens=512) == (512, 3)
+    assert forecast.choose(0, tokens=512, recompute=1) == (512, 1)
