@@ -192,6 +192,13 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
     if not said or not _RANKS.isdisjoint(statement.low[first : statement.stop]):
         return
     for start, each in said:
+        if isinstance(each, Relation) and each.thing >= 0 and statement.mentions[each.thing].pronoun:
+            continue  # "Is the bird above the fruit?" "Above it."
+        named = [statement.mentions[index] for index in each.subjects]
+        is_same = sole and any(one.sense is subjects[0].sense and one.article in ("a", "") and not one.many for one in named)
+        if is_same and isinstance(each, Located) and subjects[0].sense is not None and subjects[0].sense.open:
+            each.subjects = places  # "Where is the fruit?" "The bird has a piece of fruit on the left."
+            continue
         is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
         named = statement.mentions[each.subjects[0]].last + 1 if each.subjects else first
         is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[named:start])

@@ -110,15 +110,17 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
         mention: What is counted.
         placed: Whether the sentence says where they are.
     """
+    low, after = statement.low, statement.after(mention)
     if mention.total:
         return True
     if mention.exact and not mention.part:
         if mention.article == "a" and statement.before(mention.first) in _MEANS:
             return False  # "held by a single person"
+        if mention.described and "only" in low[mention.first : mention.head] and mention.low == 1:
+            return False  # "the only adult bear" has a cub with it
         return _is_alone(statement, mention) or not _is_narrowed(statement, mention)
     if mention.described or mention.part or mention.vague or mention.article in ("the", "another"):
         return False
-    low, after = statement.low, statement.after(mention)
     following = low[mention.last + 1 : min(mention.last + 5, statement.stop)]
     if following[1:3] in (["in", "all"], ["in", "total"]) or following[:2] in (["in", "all"], ["in", "total"]):
         return True

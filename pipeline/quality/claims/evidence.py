@@ -24,6 +24,8 @@ _MOST_OF = {"few": 6, "several": 9, "couple": 4}
 _THRONGS = frozenset(("crowd", "audience"))
 _MANY = 7  # from so many boxes on, nobody is held to a wide word's number
 _WATCHERS = frozenset("spectator onlooker bystander crowd audience fan viewer".split())
+_TELEVISIONS = frozenset(("tv", "television", "tv set", "television set", "telly"))
+"""Words for one thing whose boxes may be of another, a monitor."""
 _UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
 
 
@@ -60,8 +62,15 @@ class Evidence:
     @property
     def person(self) -> Sense | None:
         """What "nobody" denies: the word for a person, where the data set has one."""
-        forms = self._lexicon.forms.get("person") or self._lexicon.forms.get("people")
-        return next((form.sense for form in forms or () if not form.rest), None)
+        return self._sense_of("person") or self._sense_of("people")
+
+    @property
+    def animal(self) -> Sense | None:
+        """The word for all animals of the data set, where it has one."""
+        return self._sense_of("animal")
+
+    def _sense_of(self, word: str) -> Sense | None:
+        return next((form.sense for form in self._lexicon.forms.get(word, ()) if not form.rest), None)
 
     def boxes_of(self, sense: Sense) -> tuple[int, ...]:
         """Return the places of all boxes that a word may mean, in the scene's order."""
@@ -163,7 +172,8 @@ class Evidence:
                 low = high
         if len(boxes) >= _UNCOUNTED and not crowd and not sense.open and len(numbers) == len(told) > 0:
             high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
-        if low < len(boxes) < _UNCOUNTED and not sense.loose and not crowd:
+        is_countable = len(boxes) < _UNCOUNTED or self.agrees(sense)
+        if low < len(boxes) and is_countable and not sense.loose and not crowd:
             low = self._surely(sense, low, numbers)
         most = self._most_of_sort(sense) if high is not None and len(boxes) < _UNCOUNTED else None
         if most is not None and high is not None:
@@ -223,6 +233,10 @@ class Evidence:
         if singular >= 2 and not plural and max(totals.values(), default=0) < boxes:
             told.append(1)
         return [value for value in told if value is None or value > 0], tuple(spoken)
+
+    def is_named(self, sense: Sense) -> bool:
+        """Tell whether a caption names what one denies by a word that means the very same: a tv, but no television."""
+        return sense.word in _TELEVISIONS and any(said.sense.word in _TELEVISIONS for said in self.said)
 
     def speaks_of(self, sense: Sense) -> bool:
         """Tell whether two captions have this very word, or the only one."""

@@ -25,6 +25,7 @@ from pipeline.quality.claims.doubts import (
     is_in_rule,
     is_negated,
     is_of_rule,
+    is_unseen,
 )
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
@@ -42,7 +43,11 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 """Verbs with which a question may speak of people whom nobody sees."""
 
 
+_LETS = word_set("let lets letting allow allows allowing")
+"""Verbs that need somebody who is there: "What is he waiting for?" "To let two horses pass."."""
 _SOMEBODY = ("someone", "somebody")
+_AGES = word_set("adult grown-up baby infant youngster juvenile child toddler male female mother father parent")
+"""Words for people that are as good for animals."""
 _ROLES = ("er", "or", "ist")
 _BUT_FOR = word_set("except apart aside besides beyond")
 
@@ -62,7 +67,7 @@ class Judge:
         self.claims: list[Claim] = []
         """What has been found."""
         self.denied: set[str] = set()
-        """Labels of things that the message says are absent."""
+        """Labels, and words for some of the things of a label, that the message says are absent."""
         self.mentions: list[Mention] = []
         """All mentions of the message, as far as it has been read."""
         self.asked: list[Mention] = []
@@ -103,7 +108,7 @@ class Judge:
         for statement in statements:
             for index in denials(statement):
                 sense = statement.mentions[index].sense
-                self.denied |= sense.may if sense is not None and not sense.several else set()
+                self.denied |= _denied(sense) if sense is not None and not sense.several else set()
 
     def statement(self, statement: Statement) -> None:
         """Add all claims of a sentence."""
@@ -149,7 +154,7 @@ class Judge:
                 continue
             if index in denied:
                 self._absence(statement, mention, sense)
-            elif mention.real:
+            elif mention.real and not self._is_of_animals(sense):
                 if mention.counted and self._corrected:
                     continue
                 if mention.counted:
@@ -160,6 +165,16 @@ class Judge:
                 if not mention.pronoun:
                     self._colours(statement, mention, sense)
 
+    def _is_of_animals(self, sense: Sense) -> bool:
+        """Tell whether "one adult" is an animal: nobody is seen, or the question is about animals and not about people."""
+        person = self.evidence.person
+        if person is None or sense.word not in _AGES or not sense.may & person.may:
+            return False
+        animal = self.evidence.animal
+        asked = {label for each in self.asked if each.sense is not None for label in each.sense.may}
+        is_asked = animal is not None and bool(asked & animal.may) and not asked & person.may
+        return is_asked or (bool(self.evidence.boxes) and not self.evidence.boxes_of(person))
+
     def _is_doubted(self, statement: Statement, mention: Mention, sense: Sense, *, known: bool = False) -> bool:
         """Tell whether a mention is a guess, or of what the message itself denies.
 
@@ -169,7 +184,8 @@ class Judge:
             sense: What that means.
             known: Whether it speaks of it as of something that is seen, whatever the question asks to imagine.
         """
-        if (statement.imagined and not known) or sense.may & self.denied:
+        known = known or statement.before(mention.first) in _LETS
+        if (statement.imagined and not known) or (sense.may | {sense.word}) & self.denied:
             return True
         if statement.guessed is not None and statement.guessed.may & sense.may:
             return True
@@ -189,6 +205,7 @@ class Judge:
                 or is_alternative(statement, mention)
                 or is_image(statement, mention)
                 or (mention.likeness and not sense.made)
+                or (person is not None and sense.may == person.may and is_unseen(statement, mention))
                 or (presumed and not self._is_presumed(mention, sense))
             )
             if doubt or self._is_doubted(statement, mention, sense):
@@ -342,6 +359,9 @@ class Judge:
         """Return what "nobody else" and "no other dogs" deny: all, if there are more than have been spoken of."""
         told = 0
         for mention in (*self.asked, *self.mentions):
+            is_again = mention.pronoun or (mention in self.asked and mention.article != "the")
+            if is_again:
+                continue  # "Does he have an audience?" has told of nobody
             if mention.sense is not None and mention.sense.may & sense.may and mention.article != "no":
                 if mention.many and not mention.counted:
                     return Scope(whole=False)
@@ -351,7 +371,7 @@ class Judge:
         )
 
     def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
-        self.denied |= sense.may
+        self.denied |= _denied(sense)
         verdict, there = judge_absence(sense, self.evidence)
         if not where.whole:
             verdict, there = judge_absence_at(sense, where, there, self.evidence)
@@ -366,3 +386,8 @@ class Judge:
             there.captions,
             f"the boxes show {told(len(there.boxes), sense)}",
         )
+
+
+def _denied(sense: Sense) -> frozenset[str]:
+    """Return what "no dog" denies, the label; "no referee" denies that sort of people only."""
+    return sense.may if sense.sure else frozenset((sense.word,))

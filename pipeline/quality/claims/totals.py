@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from pipeline.quality.claims.evidence import Evidence, Range
 from pipeline.quality.claims.positions import area, gap_between
 from pipeline.quality.reading.lexicon import Sense
-from pipeline.quality.reading.mentions import Mention
+from pipeline.quality.reading.mentions import Mention, number
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, NOT, ORDINALS, SIGNS, VERBS, word_set
+from pipeline.quality.reading.vocabulary import AMOUNTS, BE, NOT, ORDINALS, SIGNS, VERBS, word_set
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
+_PLAIN = word_set(
+    "a of young little happy cheerful smiling laughing hungry tired bored lovely cute pretty beautiful handsome friendly "
+    "brave skilled keen colourful colorful fluffy furry woolly shaggy adorable proud elegant graceful majestic "
+    "well-dressed well dressed healthy playful curious thirsty lazy sleepy weary magnificent impressive gentle "
+    "gorgeous tasty delicious fresh juicy wild strong fine nice sweet smart merry bold"
+)
+"""Adjectives that are said of all there are as easily as of some."""
 _OTHERS = word_set("while whereas other others remaining rest more besides")
 """Words by which a sentence goes on to speak of further things."""
 _OF_SOME = word_set(
@@ -48,7 +55,11 @@ def is_whole(
     with others. Of people, "two are laughing" leaves it open whether there is a third, but hardly so at the head of a
     sentence where all that one sees are of a size.
     """
-    if mention.described or mention.vague or mention.part or mention.pronoun or not mention.low:
+    if mention.described and not (mention.first == statement.first and _is_plain(statement, mention)):
+        return False
+    if mention.described and not evidence.agrees(sense):
+        return False
+    if mention.vague or mention.part or mention.pronoun or not mention.low:
         return False
     if mention.low == 1:
         is_head = mention.first == statement.first or statement.before(mention.first) in _LEADS
@@ -73,6 +84,12 @@ def is_whole(
     return (
         mention.first == statement.first and 1 < len(areas) <= 3 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
     )
+
+
+def _is_plain(statement: Statement, mention: Mention) -> bool:
+    """Tell whether the adjectives of a number of things hardly pick some of them: "two hungry sheep"."""
+    words = statement.low[mention.first : mention.head]
+    return all(word in _PLAIN or number(word) is not None or word in AMOUNTS or word in SIGNS for word in words)
 
 
 def _is_told_apart(statement: Statement, mention: Mention) -> bool:

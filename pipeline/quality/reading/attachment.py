@@ -35,6 +35,7 @@ _TRANSPARENT = IMAGES | word_set(
 _LEAD_INS = word_set(
     "and but or while whereas with also then plus where because that yet so finally though although as for nor"
 )
+_CONJUNCTIONS = word_set("and while whereas but although though because as so")
 _ADVERBS = word_set(
     "just over down up here further far somewhere slightly somewhat little bit way mostly plumb smack tucked right a"
 )
@@ -165,6 +166,9 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
     is_apart = index > found.first and low[index] == "," and low[place.last + 1 : place.last + 2] == [","]
     if is_apart and any(each.last == index - 1 and each.first == found.first for each in found.mentions):
         return False  # "The cat, on the left, leaves the bird alone"
+    is_added = is_apart and low[place.last + 2] in _CONJUNCTIONS and low[index - 1] not in _LEAD_INS
+    if is_added and any(each.last < index for each in found.mentions):
+        return False  # "It shows a dog, on the left, while the cat ..."
     begin = place.last + 1
     within = 10 if low[begin + 1 : begin + 2] in (["where"], ["just"], ["right"], ["close"], ["near"]) else 5
     if low[begin] == "," and "," in low[begin + 1 : begin + within]:  # ", behind them, "

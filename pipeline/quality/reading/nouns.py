@@ -138,6 +138,8 @@ def _read_alone(low: list[str], found: Mention) -> None:
 
 def _goes_on(low: list[str], start: int, index: int, found: Mention) -> bool:
     """Tell whether a comma or "and" joins two adjectives: ``a small, brown dog``, ``a black and white dog``."""
+    if low[index] == "well":
+        return low[index + 1].endswith("ed")  # "well dressed men"
     if low[index] == "and":
         return low[index - 1] in COLOURS and low[index + 1] in COLOURS
     return (
@@ -190,6 +192,9 @@ def _is_conjunction(low: list[str], index: int, found: Mention) -> bool:
     if low[index] not in ("as", "for") or (index and low[index - 1] not in SIGNS):
         return False
     after = low[found.last + 1] if found.last + 1 < len(low) else "."
+    if low[index] == "as" and index and found.counted and after == "and":  # "as two cups and a bowl show"
+        stop = next((k for k in range(found.last + 1, len(low)) if low[k] in SIGNS), len(low))
+        return any(word in BE or word in VERBS for word in low[found.last + 2 : stop])
     return after in BE or after in VERBS or after in ("can", "could")
 
 
