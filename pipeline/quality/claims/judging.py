@@ -190,7 +190,10 @@ class Judge:
         if statement.guessed is not None and statement.guessed.may & sense.may:
             return True
         last = listed(statement, mention)[-1]  # "a fork and a spoon would be laid out"
-        return statement.is_hedged(mention.head) or statement.is_hedged(last.head) or is_negated(statement, mention)
+        is_given = True if known and statement.low[mention.first] == "the" else None  # "the five dogs seem happy"
+        if statement.is_hedged(mention.head, is_given) or statement.is_hedged(last.head, is_given):
+            return True
+        return is_negated(statement, mention)
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         person = self.evidence.person
@@ -249,7 +252,9 @@ class Judge:
     def _count(self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place]) -> None:
         low, high = mention.low or 0, mention.high
         is_some = mention.part and mention.article != "the"
-        if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
+        together = sum_with_more(statement, mention)
+        is_told = mention.answers or mention.exact or is_some or (places and low > 1)
+        if mention.pronoun and not (is_told or together):
             return
         exact = is_exact(statement, mention, bool(places))
         exact = exact or is_definite(statement, mention, sense, (*self.asked, *self.mentions))
@@ -265,7 +270,6 @@ class Judge:
         ):  # captions mostly make more numbers possible, and sometimes settle one
             there = self.evidence.count(sense)
             verdict = judge_number(low, high, exact and not places, there)
-        together = sum_with_more(statement, mention)
         if verdict == "supported" and together and there.high is not None and together > there.high:
             verdict = "contradicted"
         detail = f"the boxes show {told(len(there.boxes), sense)}"

@@ -210,13 +210,21 @@ def sum_with_more(statement: Statement, mention: Mention) -> int:
     for other in statement.mentions:
         if other is mention:
             break
+        if mention.pronoun and other.sense is not mention.sense:
+            return 0  # "a dog with a boy, and five others"
         if other.sense is mention.sense and (other.like >= 0 or ":" in statement.low[other.last : mention.first]):
             return 0  # "three bottles: a large one on the left and two more ..."
         if other.sense is mention.sense and other.low is not None and not (other.part or other.vague):
             total += other.low
-        elif other.sense is mention.sense and other.many is not True and _is_beside(statement, other):
+        elif other.sense is mention.sense and other.many is not True and _is_apart(statement, other):
             total += 1  # "besides the one with the sheep on it, two more beds"
     return total if total > mention.low else 0
+
+
+def _is_apart(statement: Statement, other: Mention) -> bool:
+    """Tell whether a thing that is named is not among "two more": "a dog runs, and two more sit"."""
+    is_new = other.article == "a" and other.real and not other.part and not other.owner
+    return is_new or _is_beside(statement, other)
 
 
 def _is_beside(statement: Statement, mention: Mention) -> bool:

@@ -208,6 +208,8 @@ def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
         return any(low[index - len(said) : index] == said for said in _SAYINGS[word])
     if word in _MODALS:
         makes_out = after == "make" and (low[index + 2 : index + 3] == ["out"] or number(low[min(index + 3, stop - 1)]))
+        if low[first:index] in (["that"], ["it"], ["this"]) and after in ("be", "make") and number(low[index + 2]):
+            return False  # "That would be four."
         is_polite = after in _LOOKS and (after != "put" or "'" in word) and ("'" in word or low[index - 1] in _READER)
         return not (is_polite or makes_out)
     if word == "if":
