@@ -38,6 +38,9 @@ _SCENES = IMAGES | VENUES | word_set("sight view")
 _MAKES = word_set("form forms compose comprise constitute complete")
 """Verbs of all that a group has: "five suitcases form the pile"."""
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
+_POSTURES = word_set("lie stand sit hang rest lean line surround fill flank cover decorate")
+"""Verbs of what one sees, if something definite follows."""
+_HOLDS = word_set("holds carries holding carrying")
 _DISTANT = word_set("distance background foreground nearby")
 _LONE = word_set("lone sole solitary single")
 _HAS = word_set("has have wears wear holds hold looks look")
@@ -179,6 +182,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         rest = statement.low[names[-1].last + 1 : statement.stop]
         if rest[:1] == [] or rest[0] in SIGNS or not _PICTURED.isdisjoint(rest[:4]):
             return True
+        if rest[0] in _POSTURES and not DEFINITE.isdisjoint(rest[1:3]):
+            return True  # "bottles lie in the sand"
         index = statement.mentions.index(mention)
         is_placed = any(index in each.subjects and each.place.frame == "image" for each in statement.located)
         return is_placed or not _DISTANT.isdisjoint(rest)
@@ -189,6 +194,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         return after not in VERBS or after in BE
     if before == ",":
         return ends
+    if before in _HOLDS:
+        return True
     if before in BE and statement.low[mention.first].endswith("ing"):
         return True  # "two people are riding bicycles"
     if before in BE and statement.low[mention.first - 2] in THERE:

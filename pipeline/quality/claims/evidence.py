@@ -274,6 +274,9 @@ class Evidence:
         """Tell whether there can be no more of a wide or doubtful word than boxes: captions count or name so many."""
         if sense.several or sense.loose:
             return False
+        explicit = [said for said in self.said if said.sense.may == sense.may and said.mention.low is not None]
+        if sum(said.mention.low == len(self.boxes_of(sense)) for said in explicit) > 1 and self.agrees(sense):
+            return self._most_numbered(sense) <= len(self.boxes_of(sense))
         if sense.sure:
             return self.is_all(sense)
         if not self.captions:
@@ -331,6 +334,10 @@ class Evidence:
                 many = several if said.sense.several or mention.vague else 2 if mention.many else 1
                 told[said.caption] = told.get(said.caption, 0) + max(mention.low or 0, many)
         return max(told.values(), default=0)
+
+    def _most_numbered(self, sense: Sense) -> int:
+        """Return the largest number that a caption gives of a thing."""
+        return max(said.mention.low or 0 for said in self.said if said.sense.may & sense.may)
 
     def has_watchers(self, sense: Sense) -> bool:
         """Tell whether captions have a crowd, where a word is one for those who watch."""

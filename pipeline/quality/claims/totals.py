@@ -148,6 +148,8 @@ def _is_further(statement: Statement, mention: Mention, other: Mention) -> bool:
     low = statement.low
     if not statement.first <= other.first < statement.stop:
         return False
+    if "some" in low[mention.last + 1 : other.first]:
+        return False  # "nine women: some of them in front, the others behind"
     ordinals = [ORDINALS[word] for word in low[other.first : other.last + 1] if word in ORDINALS]
     return any(each > (mention.low or 0) for each in ordinals) or not _OTHERS.isdisjoint(
         low[mention.last + 1 : other.last + 1]
