@@ -212,7 +212,8 @@ def listed(statement: Statement, mention: Mention) -> list[Mention]:
     for each in statement.mentions:
         if each.pronoun and each is not mention:
             continue
-        if found and any(word not in ("and", ",", "or") for word in low[found[-1].last + 1 : each.first]):
+        between = low[found[-1].last + 1 : each.first] if found else []
+        if found and (not between or any(word not in ("and", ",", "or") for word in between)):
             if mention in found:
                 break
             found = []

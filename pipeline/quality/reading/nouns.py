@@ -34,8 +34,11 @@ from pipeline.quality.reading.vocabulary import (
 
 _ENDINGS = ("ing", "ed", "ly")
 _LONGEST = 7  # words of a noun phrase before its name
-_CAUSES = word_set("make let help keep give allow get tell show ask want see watch bring remind encourage invite")
-"""Verbs that are no adjectives of what they are said of: "that make people smile"."""
+_CAUSES = word_set(
+    "make let help keep give allow get tell show ask want see watch bring remind encourage invite "
+    "carry eat drink wear hold follow throw"
+)
+"""Verbs that are no adjectives of what they are said of: "that make people smile", "waiters carry cups"."""
 _NO_END = _CAUSES | NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
 _SAMES = word_set("series species chassis canvas bus glasses scissors trousers pants shorts jeans")
 _HOLDS = word_set("take takes fit fits seat seats")
@@ -69,6 +72,9 @@ def read_mention(low: list[str], start: int, head: int, form: Form, owner: bool)
         owner: Whether the name is in the genitive.
     """
     found = Mention(form.sense, head, head, head + len(form.rest), many=form.many, owner=owner)
+    if low[head] in ("someone", "somebody"):
+        _read_setting(low, found)
+        return found
     before = _read_adjectives(low, start, head - 1, found)
     if low[found.first] == ",":
         found.first += 1
