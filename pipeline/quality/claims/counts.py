@@ -189,7 +189,8 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         return is_placed or not _DISTANT.isdisjoint(rest)
     before = statement.before(mention.first)
     if before == "and" and names[0] is not mention:
-        return True
+        head = names[0]  # "waiters carry bottles and cups"
+        return head.many is not True or head.counted or bool(head.article) or is_shown(statement, head)
     if before in ("and", "with"):
         return after not in VERBS or after in BE
     if before == ",":

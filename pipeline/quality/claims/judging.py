@@ -29,14 +29,14 @@ from pipeline.quality.claims.doubts import (
 )
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
-from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
+from pipeline.quality.claims.totals import is_counted_out, is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation, judge_shared
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.sentences import Text
 from pipeline.quality.reading.statements import Listed, Statement
-from pipeline.quality.reading.vocabulary import BE, word_set
+from pipeline.quality.reading.vocabulary import BE, VERBS, word_set
 from pipeline.records import Claim, ClaimKind, Verdict
 
 _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
@@ -45,6 +45,7 @@ _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers
 
 _LETS = word_set("let lets letting allow allows allowing")
 """Verbs that need somebody who is there: "What is he waiting for?" "To let two horses pass."."""
+_MODALS = word_set("may might can must should would will shall could need needs")
 _SOMEBODY = ("someone", "somebody")
 _AGES = word_set("adult grown-up baby infant youngster juvenile child toddler male female mother father parent")
 """Words for people that are as good for animals."""
@@ -184,7 +185,7 @@ class Judge:
             sense: What that means.
             known: Whether it speaks of it as of something that is seen, whatever the question asks to imagine.
         """
-        known = known or statement.before(mention.first) in _LETS
+        known = known or statement.before(mention.first) in _LETS or self._is_stated(statement, mention, sense)
         if (statement.imagined and not known) or (sense.may | {sense.word}) & self.denied:
             return True
         if statement.guessed is not None and statement.guessed.may & sense.may:
@@ -194,6 +195,13 @@ class Judge:
         if statement.is_hedged(mention.head, is_given) or statement.is_hedged(last.head, is_given):
             return True
         return is_negated(statement, mention)
+
+    def _is_stated(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
+        """Tell whether "six chairs surround it" says what there is, in reply to "how many guests could dine here?"."""
+        if not mention.counted or mention.pronoun or mention.first != statement.first:
+            return False
+        is_asked = any(each.sense is not None and each.sense.may & sense.may for each in self.asked)
+        return not is_asked and statement.after(mention) in VERBS - _MODALS
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         person = self.evidence.person
@@ -259,6 +267,7 @@ class Judge:
         exact = is_exact(statement, mention, bool(places))
         exact = exact or is_definite(statement, mention, sense, (*self.asked, *self.mentions))
         exact = exact or is_whole(statement, mention, sense, self.mentions, self.evidence)
+        exact = exact or is_counted_out(mention, sense, self.evidence)
         exact &= mention.total or not statement.partial or (mention.exact and not mention.answers)
         there = self.evidence.drawn(sense)
         exact = exact or is_far_fewer(statement, mention, there, self.evidence, sense, self.mentions)

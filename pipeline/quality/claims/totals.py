@@ -86,6 +86,13 @@ def is_whole(
     )
 
 
+def is_counted_out(mention: Mention, sense: Sense, evidence: Evidence) -> bool:
+    """Tell whether a bare number answers a question for things of which captions count as many as there are boxes."""
+    if not (mention.answers and mention.pronoun and evidence.agrees(sense)) or mention.low is None:
+        return False
+    return not (mention.part or mention.vague or mention.described or mention.article == "the")
+
+
 def _is_plain(statement: Statement, mention: Mention) -> bool:
     """Tell whether the adjectives of a number of things hardly pick some of them: "two hungry sheep"."""
     words = statement.low[mention.first : mention.head]
