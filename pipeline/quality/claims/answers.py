@@ -51,9 +51,7 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
                 or (
                     asked.how_many
                     and (
-                        len(last.mentions) > 1
-                        or not PICKS.isdisjoint(last.low[last.first : last.stop])
-                        or asked.picks
+                        len(last.mentions) > 1 or not PICKS.isdisjoint(last.low[last.first : last.stop]) or asked.picks
                     )
                 )
             )
@@ -207,7 +205,9 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
         if isinstance(each, Relation) and each.thing >= 0 and statement.mentions[each.thing].pronoun:
             continue  # "Is the bird above the fruit?" "Above it."
         named = [statement.mentions[index] for index in each.subjects]
-        is_same = sole and any(one.sense is subjects[0].sense and one.article in ("a", "") and not one.many for one in named)
+        is_same = sole and any(
+            one.sense is subjects[0].sense and one.article in ("a", "") and not one.many for one in named
+        )
         if is_same and isinstance(each, Located) and subjects[0].sense is not None and subjects[0].sense.open:
             each.subjects = places  # "Where is the fruit?" "The bird has a piece of fruit on the left."
             continue

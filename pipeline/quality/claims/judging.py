@@ -29,7 +29,15 @@ from pipeline.quality.claims.doubts import (
 )
 from pipeline.quality.claims.evidence import Evidence
 from pipeline.quality.claims.scopes import OWNS, Scope, scope
-from pipeline.quality.claims.totals import is_counted_out, is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
+from pipeline.quality.claims.totals import (
+    is_counted_out,
+    is_definite,
+    is_far_fewer,
+    is_whole,
+    sorts_total,
+    sum_with_more,
+    too_few_at,
+)
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation, judge_shared
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
