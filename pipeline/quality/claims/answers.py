@@ -204,11 +204,7 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
     for start, each in said:
         if isinstance(each, Relation) and each.thing >= 0 and statement.mentions[each.thing].pronoun:
             continue  # "Is the bird above the fruit?" "Above it."
-        named = [statement.mentions[index] for index in each.subjects]
-        is_same = sole and any(
-            one.sense is subjects[0].sense and one.article in ("a", "") and not one.many for one in named
-        )
-        if is_same and isinstance(each, Located) and subjects[0].sense is not None and subjects[0].sense.open:
+        if isinstance(each, Located) and sole and _is_of_asked(subjects[0], each, statement):
             each.subjects = places  # "Where is the fruit?" "The bird has a piece of fruit on the left."
             continue
         is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
@@ -226,6 +222,13 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
         statement.mentions.append(
             msgspec.structs.replace(subject, first=first, head=first, last=first, pronoun=True, low=None, high=None)
         )
+
+
+def _is_of_asked(asked: Mention, located: Located, statement: Statement) -> bool:
+    """Tell whether a place is of what was asked for, being named once more by a word that may mean other things."""
+    named = [statement.mentions[index] for index in located.subjects]
+    is_same = any(one.sense is asked.sense and one.article in ("a", "") and not one.many for one in named)
+    return is_same and asked.sense is not None and asked.sense.open
 
 
 def _is_bare(low: list[str], first: int, stop: int) -> bool:

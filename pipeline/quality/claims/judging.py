@@ -175,7 +175,7 @@ class Judge:
                     self._colours(statement, mention, sense)
 
     def _is_of_animals(self, sense: Sense) -> bool:
-        """Tell whether "one adult" is an animal: nobody is seen, or the question is about animals and not about people."""
+        """Tell whether "one adult" is an animal: nobody is seen, or the question is about animals only."""
         person = self.evidence.person
         if person is None or sense.word not in _AGES or not sense.may & person.may:
             return False
