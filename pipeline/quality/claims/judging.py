@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.quality.claims.absences import denials, held, judge_absence, judge_absence_at
+from pipeline.quality.claims.absences import denials
 from pipeline.quality.claims.attributes import judge_colours, said_colours
 from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import (
@@ -17,9 +17,9 @@ from pipeline.quality.claims.counts import (
     told,
     with_place,
 )
+from pipeline.quality.claims.denying import claim_absence, claim_nobody, denied_by
 from pipeline.quality.claims.doubts import (
     is_alternative,
-    is_but_for,
     is_doing,
     is_image,
     is_in_rule,
@@ -28,7 +28,7 @@ from pipeline.quality.claims.doubts import (
     is_unseen,
 )
 from pipeline.quality.claims.evidence import Evidence
-from pipeline.quality.claims.scopes import OWNS, Scope, scope
+from pipeline.quality.claims.ledger import Ledger
 from pipeline.quality.claims.totals import (
     is_counted_out,
     is_definite,
@@ -44,8 +44,7 @@ from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.sentences import Text
 from pipeline.quality.reading.statements import Listed, Statement
-from pipeline.quality.reading.vocabulary import BE, VERBS, word_set
-from pipeline.records import Claim, ClaimKind, Verdict
+from pipeline.quality.reading.vocabulary import VERBS, word_set
 
 _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
 """Verbs with which a question may speak of people whom nobody sees."""
@@ -58,42 +57,16 @@ _SOMEBODY = ("someone", "somebody")
 _AGES = word_set("adult grown-up baby infant youngster juvenile child toddler male female mother father parent")
 """Words for people that are as good for animals."""
 _ROLES = ("er", "or", "ist")
-_BUT_FOR = word_set("except apart aside besides beyond")
 
 
-class Judge:
+class Judge(Ledger):
     """Makes the claims of one message."""
 
     def __init__(self, evidence: Evidence, message: int, text: Text) -> None:
-        """Remember whose words they are.
-
-        Args:
-            evidence: Of the scene.
-            message: Place in the row's messages.
-            text: Of that message.
-        """
-        self.evidence = evidence
-        self.claims: list[Claim] = []
-        """What has been found."""
-        self.denied: set[str] = set()
-        """Labels, and words for some of the things of a label, that the message says are absent."""
-        self.mentions: list[Mention] = []
-        """All mentions of the message, as far as it has been read."""
-        self.asked: list[Mention] = []
-        """All mentions of its question."""
-        self._message = message
+        """Remember whose words they are; see ``Ledger``."""
+        super().__init__(evidence, message, text)
         self._corrected = False
-        self.text = text
         self._named: set[str] = set()
-
-    def add(
-        self, first: int, last: int, kind: ClaimKind, verdict: Verdict, boxes: Sequence[int] = (),
-        captions: Sequence[int] = (), detail: str = "",
-    ) -> None:  # fmt: skip
-        """Add a claim whose words are from ``first`` to ``last``; ``detail`` is kept if it is contradicted."""
-        start, end = self.text.start(first), self.text.end(last)
-        detail = detail if verdict == "contradicted" else ""
-        self.claims.append(Claim(self._message, start, end, kind, verdict, tuple(boxes), tuple(captions), detail))
 
     def presumptions(self, statements: Sequence[Statement], denied: set[str], *, corrected: bool) -> None:
         """Add what the sentences of a question take for granted.
@@ -117,7 +90,7 @@ class Judge:
         for statement in statements:
             for index in denials(statement):
                 sense = statement.mentions[index].sense
-                self.denied |= _denied(sense) if sense is not None and not sense.several else set()
+                self.denied |= denied_by(sense) if sense is not None and not sense.several else set()
 
     def statement(self, statement: Statement) -> None:
         """Add all claims of a sentence."""
@@ -132,7 +105,7 @@ class Judge:
             self._total(statement.listed)
         self._sorts(statement)
         for word in statement.nobody:
-            self._nobody(statement, word)
+            claim_nobody(self, statement, word)
         for located in statement.located:
             first = located.place.first
             subject = statement.mentions[located.subjects[0]] if located.subjects else None
@@ -162,7 +135,7 @@ class Judge:
             if sense is None:
                 continue
             if index in denied:
-                self._absence(statement, mention, sense)
+                claim_absence(self, statement, mention, sense)
             elif mention.real and not self._is_of_animals(sense):
                 if mention.counted and self._corrected:
                     continue
@@ -331,84 +304,3 @@ class Judge:
         if colours and not self._is_doubted(statement, mention, sense):
             verdict, captions, detail = judge_colours(colours, sense, self.evidence)
             self.add(mention.first, mention.last, "attribute", verdict, (), captions, detail)
-
-    def _absence(self, statement: Statement, mention: Mention, sense: Sense) -> None:
-        where = scope(statement, mention.last + 1, mention)
-        if mention.pronoun and where.whole and statement.narrowed:
-            where = Scope(whole=False, thing=statement.at, beside=True)
-        if is_but_for(statement, mention, sense):
-            where = Scope(whole=False)
-        if statement.low[mention.first : mention.first + 2] == ["no", "other"]:
-            where = self._others(sense)
-        self._absent(statement, sense, mention.first, mention.last, where)
-
-    def _nobody(self, statement: Statement, word: int) -> None:
-        sense, where = self.evidence.person, scope(statement, word + 1, None)
-        if sense is not None and statement.low[word + 1 : word + 2] == ["else"]:
-            where = self._others(sense)
-        is_all = {"no", ","}.issuperset(statement.low[statement.first : word])  # the whole answer is "nobody"
-        if where.whole and statement.narrowed and is_all:
-            where = Scope(whole=False, thing=statement.at, beside=True)
-        if sense is None:
-            return
-        if not _BUT_FOR.isdisjoint(statement.low[statement.first : word]):
-            where = Scope(whole=False)  # "except for the man there's nobody"
-        had = self._had(statement, word + 1)
-        if had is not None and had.sense is not None:
-            self._had_by_nobody(statement, word, had, had.sense, sense)
-        else:
-            self._absent(statement, sense, word, word, where)
-
-    def _had(self, statement: Statement, index: int) -> Mention | None:
-        """Return what nobody is said to have, wear or hold."""
-        low = statement.low
-        while index < statement.stop and (low[index] in BE or low[index] == "else"):
-            index += 1
-        if index + 1 >= statement.stop or low[index] not in OWNS:
-            return None
-        return next((each for each in statement.mentions if each.first == index + 1), None)
-
-    def _had_by_nobody(self, statement: Statement, word: int, had: Mention, sense: Sense, person: Sense) -> None:
-        boxes = held(self.evidence.clear(sense), self.evidence.boxes_of(person), self.evidence)
-        told = self.evidence.spoken.told_had(sense)
-        is_wrong = (boxes or told) and not (had.described or had.colours or statement.is_hedged(word))
-        verdict: Verdict = "contradicted" if is_wrong else "not checkable"
-        detail = f"somebody has {one_of(sense)}, by the boxes" if boxes else f"the captions speak of {one_of(sense)}"
-        self.add(word, had.last, "absence", verdict, boxes, told, detail)
-
-    def _others(self, sense: Sense) -> Scope:
-        """Return what "nobody else" and "no other dogs" deny: all, if there are more than have been spoken of."""
-        told = 0
-        for mention in (*self.asked, *self.mentions):
-            is_again = mention.pronoun or (mention in self.asked and mention.article != "the")
-            if is_again:
-                continue  # "Does he have an audience?" has told of nobody
-            if mention.sense is not None and mention.sense.may & sense.may and mention.article != "no":
-                if mention.many and not mention.counted:
-                    return Scope(whole=False)
-                told += mention.low or 1
-        return Scope(
-            whole=len(self.evidence.clear(sense)) > max(told, 1) + 1 or self.evidence.count(sense).low > max(told, 1)
-        )
-
-    def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
-        self.denied |= _denied(sense)
-        verdict, there = judge_absence(sense, self.evidence)
-        if not where.whole:
-            verdict, there = judge_absence_at(sense, where, there, self.evidence)
-        if verdict == "contradicted" and statement.is_hedged(last):
-            verdict = "not checkable"
-        self.add(
-            first,
-            last,
-            "absence",
-            verdict,
-            there.boxes,
-            there.captions,
-            f"the boxes show {told(len(there.boxes), sense)}",
-        )
-
-
-def _denied(sense: Sense) -> frozenset[str]:
-    """Return what "no dog" denies, the label; "no referee" denies that sort of people only."""
-    return sense.may if sense.sure else frozenset((sense.word,))

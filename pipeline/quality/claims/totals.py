@@ -14,9 +14,9 @@ from pipeline.quality.reading.vocabulary import AMOUNTS, BE, NOT, ORDINALS, SIGN
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
 _PLAIN = word_set(
     "a of young little happy cheerful smiling laughing hungry tired bored lovely cute pretty beautiful handsome "
-    "friendly brave skilled keen colourful colorful fluffy furry woolly shaggy adorable proud elegant graceful majestic "
-    "well-dressed well dressed healthy playful curious thirsty lazy sleepy weary magnificent impressive gentle "
-    "gorgeous tasty delicious fresh juicy wild strong fine nice sweet smart merry bold"
+    "friendly brave skilled keen colourful colorful fluffy furry woolly shaggy adorable proud elegant graceful "
+    "majestic well-dressed well dressed healthy playful curious thirsty lazy sleepy weary magnificent impressive "
+    "gentle gorgeous tasty delicious fresh juicy wild strong fine nice sweet smart merry bold"
 )
 """Adjectives that are said of all there are as easily as of some."""
 _OTHERS = word_set("while whereas other others remaining rest more besides")
