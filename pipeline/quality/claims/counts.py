@@ -43,6 +43,7 @@ _POSTURES = word_set("lie stand sit hang rest lean line surround fill flank cove
 _HOLDS = word_set("holds carries holding carrying")
 _DISTANT = word_set("distance background foreground nearby")
 _LONE = word_set("lone sole solitary single")
+_OTHERS = word_set("other others rest remaining")
 _HAS = word_set("has have wears wear holds hold looks look")
 _MEANS = word_set("by with to for of on in from at")
 _INTRODUCES = THERE | SEES | word_set("of is i total")
@@ -124,6 +125,8 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
         return _is_alone(statement, mention) or not _is_narrowed(statement, mention)
     if mention.described or mention.part or mention.vague or mention.article in ("the", "another"):
         return False
+    if mention.answers and not _OTHERS.isdisjoint(low[mention.last + 1 : statement.stop]):
+        return False  # "how many lie down?" "One dog, the other two stand."
     following = low[mention.last + 1 : min(mention.last + 5, statement.stop)]
     if following[1:3] in (["in", "all"], ["in", "total"]) or following[:2] in (["in", "all"], ["in", "total"]):
         return True

@@ -162,7 +162,7 @@ def _read_bounds(low: list[str], start: int, index: int, found: Mention) -> None
         index -= index >= start and low[index] in ARTICLES
     elif word.endswith("est") or word in ("first", "last"):
         found.described, index = True, index - 1  # "the nearest two chairs"
-    elif word in OTHER or word == "more":
+    elif word in OTHER or word in ("more", "remaining"):
         found.described, index = True, index - 1
         found.article = "another" if word == "another" else found.article
     if index >= start and low[index] in DEFINITE:

@@ -165,12 +165,16 @@ def _has_article(low: list[str], first: int, index: int) -> bool:
     return before in ARTICLES or before in DEFINITE or number(before) is not None
 
 
+_AGENTS = ("by", "to", "for", "of")
+"""Words before somebody who does a thing, or does not: "led by no one"."""
+
+
 def _is_nobody(low: list[str], first: int, index: int) -> bool:
     word = low[index]
     if word == "one":
-        return index > first and low[index - 1] == "no"
+        return index > first and low[index - 1] == "no" and low[index - 2] not in _AGENTS
     if word in _NOBODY:
-        return True
+        return low[index - 1] not in _AGENTS
     if low[max(first, index - 2) : index] == ["not", "a"]:
         return True  # "not a soul"
     earlier = low[max(first, index - 5) : index]

@@ -65,6 +65,7 @@ ADJECTIVES = word_set(
 """Words of ``NOUNLESS`` that a noun may follow all the same."""
 
 _ONES = word_set("a an the")
+_SORTS = word_set("one another a an each different")
 _SHARES_OUT = word_set("per each every apiece")
 _AT_MOST = (["at", "most"], ["up", "to"])
 
@@ -116,6 +117,8 @@ def read_pronoun(
     found.sense, found.like = _stands_for(mentions, memory, found, word, counted)
     if found.sense is None:
         return None
+    if found.like >= 0 and mentions[found.like].described and mentions[found.like].article in ("the", "another"):
+        found.exact = found.answers = False  # "the other dogs, two in number"
     if word == "pairs" and (found.sense.word == found.sense.plural or found.sense.word.startswith("pair of ")):
         found.high = found.low
     while word not in _IT and found.first > start and low[found.first - 1] in _BEFORE:
@@ -139,6 +142,8 @@ def _read_number(
         return is_nounless(low, index + 1, stop) and after != "to"
     if after in _SHARES_OUT or (after == "for" and beyond in _SHARES_OUT):
         return False  # "one for each of the men"
+    if after == "of" and (beyond in _SORTS or low[index + 3 : index + 4] == ["same"]):
+        return False  # "two of one breed and one of another"
     if after in ("or", "to", "-", "–") and number(beyond) is not None:
         return False  # the second number of "two or three" is read with the first
     if after == "of" and beyond in _THEM:

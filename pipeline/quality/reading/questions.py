@@ -35,6 +35,8 @@ _PUTS = word_set(
 """Verbs of somebody by whom a thing is where it is."""
 _PREPOSITIONS = (["about"], ["of"], ["after"], ["for"])
 _ON = word_set("on at in around by near beside to under")
+_HAVE = word_set("have has")
+_EITHER = word_set("either each every")
 _COUNTS = word_set("how many number")
 _COUNTED = word_set("many of the all count different")
 _REGIONS = word_set("side part half corner end edge third position portion area spot section direction")
@@ -126,6 +128,7 @@ def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:
     if asked.subject and not is_counted and last.before(asked.subject.first) not in _COUNTED:
         asked.how_many = False  # "how many calories does a cake have?"
     is_kind = len(words) > 3 and words[-3] in BE and not (words[-2] in _PLAIN or words[-2].endswith(("ing", "ed")))
+    is_kind |= not _HAVE.isdisjoint(words[:-2]) or not _EITHER.isdisjoint(words)
     asked.picks = asked.subject is not None and (asked.subject.part or is_kind)
     asked.guess = asked.how_many and asked.subject is not None and _asks_capacity(words)
     asked.imagined = not _IMAGINES.isdisjoint(words[_polite(words) :]) or (asked.how_many and _asks_room(asked, last))
