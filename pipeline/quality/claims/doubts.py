@@ -77,6 +77,11 @@ def is_unseen(statement: Statement, mention: Mention) -> bool:
     return low[index] in _HABITS or low[index] == "behind"
 
 
+def is_at_home(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a thing has been "left at home"."""
+    return statement.low[mention.last + 1 : mention.last + 3] in (["at", "home"], ["at", "work"], ["elsewhere", "."])
+
+
 def is_doing(statement: Statement, mention: Mention) -> bool:
     """Tell whether somebody "is washing up", and so is seen."""
     after = statement.low[mention.last + 1 : mention.last + 3]

@@ -20,6 +20,7 @@ from pipeline.quality.claims.counts import (
 from pipeline.quality.claims.denying import claim_absence, claim_nobody, denied_by
 from pipeline.quality.claims.doubts import (
     is_alternative,
+    is_at_home,
     is_doing,
     is_image,
     is_in_rule,
@@ -195,6 +196,7 @@ class Judge(Ledger):
             doubt = (
                 general
                 or is_alternative(statement, mention)
+                or is_at_home(statement, mention)
                 or is_image(statement, mention)
                 or (mention.likeness and not sense.made)
                 or (person is not None and sense.may == person.may and is_unseen(statement, mention))

@@ -29,8 +29,8 @@ _OF_SOME = word_set(
 _LISTS = word_set("and , plus")
 _AT = word_set("at around")
 PICKS = word_set(
-    "have wear wears wearing hold holds holding look looks looking carry carries carrying face faces facing dressed "
-    "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
+    "have has wear wears wearing hold holds holding look looks looking carry carries carrying face faces facing "
+    "dressed seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
 )
 """Verbs of what only some of several people do."""
 _LEADS = word_set("with has and ,")

@@ -65,6 +65,7 @@ ADJECTIVES = word_set(
 """Words of ``NOUNLESS`` that a noun may follow all the same."""
 
 _ONES = word_set("a an the")
+_TO = word_set("for on in at to")
 _SORTS = word_set("one another a an each different")
 _SHARES_OUT = word_set("per each every apiece")
 _AT_MOST = (["at", "most"], ["up", "to"])
@@ -140,8 +141,10 @@ def _read_number(
     if not value:
         found.article = "no"
         return is_nounless(low, index + 1, stop) and after != "to"
-    if after in _SHARES_OUT or (after == "for" and beyond in _SHARES_OUT):
+    if after in _SHARES_OUT or (after in _TO and beyond in _SHARES_OUT):
         return False  # "one for each of the men"
+    if before == "of" and number(low[index - 2]) is not None:
+        return False
     if after == "of" and (beyond in _SORTS or low[index + 3 : index + 4] == ["same"]):
         return False  # "two of one breed and one of another"
     if after in ("or", "to", "-", "–") and number(beyond) is not None:
