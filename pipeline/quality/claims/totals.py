@@ -29,8 +29,8 @@ _OF_SOME = word_set(
 _LISTS = word_set("and , plus")
 _AT = word_set("at around")
 PICKS = word_set(
-    "have has wear wears wearing hold holds holding look looks looking carry carries carrying face faces facing "
-    "dressed seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
+    "have wear wears wearing hold holds holding look looks looking carry carries carrying face faces facing dressed "
+    "seem seems appear appears smile smiles smiling wave waves waving turn turns turned turning do point points own"
 )
 """Verbs of what only some of several people do."""
 _LEADS = word_set("with has and ,")
@@ -206,6 +206,8 @@ def _is_scenic(statement: Statement, mention: Mention) -> bool:
         while index < statement.stop - 1 and low[index].endswith("ly"):
             index += 1
         return low[index] not in PICKS and (low[index] in _SCENIC or low[index].endswith(("ing", "ed")))
+    if low[index] == "has" and mention.low == 1:
+        return False  # "only one dog has a collar"
     return low[index] in _SCENIC or (low[index] in VERBS and low[index] not in PICKS)
 
 

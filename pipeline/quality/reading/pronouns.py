@@ -311,6 +311,8 @@ def _stands_for(
             return each.sense, place
     if named and (word in _ANOTHERS or word in ("other", "one")):
         return mentions[named[0]].sense, named[0]
+    if len(named) == 1 and found.article == "another" and found.low is not None:
+        return mentions[named[0]].sense, named[0]  # "a horse leads, and two more follow"
     if mentions and (not counted or memory.asked is None):
         return None, -1
     is_definite = word == "one" and found.article == "the"
