@@ -41,7 +41,7 @@ def judge_absence(sense: Sense, evidence: Evidence) -> tuple[Verdict, Range]:
     clear = evidence.clear(sense) or evidence.clear_of_role(sense)
     if clear:
         return "contradicted", Range(len(clear), None, clear, there.captions)
-    if there.boxes and (evidence.speaks_of(sense) or evidence.has_watchers(sense)):
+    if there.boxes and (evidence.speaks_of(sense) or evidence.has_watchers(sense) or evidence.is_named(sense)):
         return "contradicted", there
     if there.boxes or there.captions or sense.open or not evidence.boxes or evidence.is_hinted(sense):
         return "not checkable", there

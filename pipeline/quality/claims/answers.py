@@ -50,7 +50,9 @@ def read_answer(asked: Asked, text: Text, judge: Judge, lexicon: Lexicon, memory
                 last.has_place
                 or (
                     asked.how_many
-                    and (len(last.mentions) > 1 or not PICKS.isdisjoint(last.low[last.first : last.stop]))
+                    and (
+                        len(last.mentions) > 1 or not PICKS.isdisjoint(last.low[last.first : last.stop]) or asked.picks
+                    )
                 )
             )
             if asked.closed:
@@ -162,16 +164,24 @@ def _listed_total(statement: Statement, subject: Sense) -> Listed | None:
     """Return how many things an answer lists that is nothing but a list: "a man and two girls"."""
     listed: list[Mention] = []
     index = statement.first
+    places = [each.place for each in statement.located]
     for mention in statement.mentions:
-        between = statement.low[index : mention.first]
+        between = [
+            statement.low[word]
+            for word in range(index, mention.first)
+            if not any(place.first <= word <= place.last for place in places)
+        ]
         fits = mention.sense is not None and mention.sense.may <= subject.may and not mention.sense.several
         is_counted = mention.counted or mention.many is False
         if mention.part or mention.vague or mention.article in ("the", "any", "no") or not is_counted:
             return None
-        if mention.pronoun or not fits or any(word not in ("and", ",", "plus") for word in between):
+        is_share = mention.low is not None and not mention.described  # "one on the left and one on the right"
+        if (mention.pronoun and not is_share) or not fits or any(word not in ("and", ",", "plus") for word in between):
             return None
         listed.append(mention)
         index = mention.last + 1
+    while places and any(place.first <= index <= place.last for place in places):
+        index += 1
     if len(listed) < 2 or (index < statement.stop and statement.low[index] not in SIGNS):
         return None
     return Listed(listed[0].first, listed[-1].last, sum(each.low or 1 for each in listed), subject)
@@ -192,6 +202,11 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
     if not said or not _RANKS.isdisjoint(statement.low[first : statement.stop]):
         return
     for start, each in said:
+        if isinstance(each, Relation) and each.thing >= 0 and statement.mentions[each.thing].pronoun:
+            continue  # "Is the bird above the fruit?" "Above it."
+        if isinstance(each, Located) and sole and _is_of_asked(subjects[0], each, statement):
+            each.subjects = places  # "Where is the fruit?" "The bird has a piece of fruit on the left."
+            continue
         is_joined = statement.before(start) in (",", "and") and statement.low[first] in _STARTS
         named = statement.mentions[each.subjects[0]].last + 1 if each.subjects else first
         is_told = sole and isinstance(each, Located) and not _IT.isdisjoint(statement.low[named:start])
@@ -207,6 +222,13 @@ def _complete_places(subjects: tuple[Mention, ...], statement: Statement, *, sol
         statement.mentions.append(
             msgspec.structs.replace(subject, first=first, head=first, last=first, pronoun=True, low=None, high=None)
         )
+
+
+def _is_of_asked(asked: Mention, located: Located, statement: Statement) -> bool:
+    """Tell whether a place is of what was asked for, being named once more by a word that may mean other things."""
+    named = [statement.mentions[index] for index in located.subjects]
+    is_same = any(one.sense is asked.sense and one.article in ("a", "") and not one.many for one in named)
+    return is_same and asked.sense is not None and asked.sense.open
 
 
 def _is_bare(low: list[str], first: int, stop: int) -> bool:

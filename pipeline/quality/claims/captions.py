@@ -10,7 +10,7 @@ from pipeline.quality.reading.lexicon import Lexicon, Sense
 from pipeline.quality.reading.mentions import Mention, find_form
 from pipeline.quality.reading.nouns import is_modifier, read_mention
 from pipeline.quality.reading.sentences import Text
-from pipeline.quality.reading.vocabulary import AMOUNTS, SIGNS, word_set
+from pipeline.quality.reading.vocabulary import AMOUNTS, PIECES, SIGNS, word_set
 
 _AMOUNTS = word_set("few several couple")
 _REACH = 8  # words of a caption between a thing and where it is
@@ -119,6 +119,7 @@ def _read(caption: int, low: list[str], lexicon: Lexicon, said: list[Said], word
         if form.sense is not None:
             mention = read_mention(low, start, index, form, owner=False)
             doubtful = not form.sense.sure and is_modifier(low, mention.last, len(low), form, lexicon)
+            doubtful |= low[mention.last] in PIECES and low[mention.last + 1 : mention.last + 2] == ["of"]
             if mention.article != "no" and not doubtful and not _is_doubled(low, mention, form.sense, lexicon):
                 said.append(Said(caption, mention, form.sense, _amount(low, mention)))
         start = index + 1 + len(form.rest)

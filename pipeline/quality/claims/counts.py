@@ -38,8 +38,12 @@ _SCENES = IMAGES | VENUES | word_set("sight view")
 _MAKES = word_set("form forms compose comprise constitute complete")
 """Verbs of all that a group has: "five suitcases form the pile"."""
 _OBJECTS = ARTICLES | DEFINITE | word_set("down up it him them")
+_POSTURES = word_set("lie stand sit hang rest lean line surround fill flank cover decorate")
+"""Verbs of what one sees, if something definite follows."""
+_HOLDS = word_set("holds carries holding carrying")
 _DISTANT = word_set("distance background foreground nearby")
 _LONE = word_set("lone sole solitary single")
+_OTHERS = word_set("other others rest remaining")
 _HAS = word_set("has have wears wear holds hold looks look")
 _MEANS = word_set("by with to for of on in from at")
 _INTRODUCES = THERE | SEES | word_set("of is i total")
@@ -110,15 +114,19 @@ def is_exact(statement: Statement, mention: Mention, placed: bool) -> bool:
         mention: What is counted.
         placed: Whether the sentence says where they are.
     """
+    low, after = statement.low, statement.after(mention)
     if mention.total:
         return True
     if mention.exact and not mention.part:
         if mention.article == "a" and statement.before(mention.first) in _MEANS:
             return False  # "held by a single person"
+        if mention.described and "only" in low[mention.first : mention.head] and mention.low == 1:
+            return False  # "the only adult bear" has a cub with it
         return _is_alone(statement, mention) or not _is_narrowed(statement, mention)
     if mention.described or mention.part or mention.vague or mention.article in ("the", "another"):
         return False
-    low, after = statement.low, statement.after(mention)
+    if mention.answers and not _OTHERS.isdisjoint(low[mention.last + 1 : statement.stop]):
+        return False  # "how many lie down?" "One dog, the other two stand."
     following = low[mention.last + 1 : min(mention.last + 5, statement.stop)]
     if following[1:3] in (["in", "all"], ["in", "total"]) or following[:2] in (["in", "all"], ["in", "total"]):
         return True
@@ -177,16 +185,21 @@ def is_shown(statement: Statement, mention: Mention) -> bool:
         rest = statement.low[names[-1].last + 1 : statement.stop]
         if rest[:1] == [] or rest[0] in SIGNS or not _PICTURED.isdisjoint(rest[:4]):
             return True
+        if rest[0] in _POSTURES and not DEFINITE.isdisjoint(rest[1:3]):
+            return True  # "bottles lie in the sand"
         index = statement.mentions.index(mention)
         is_placed = any(index in each.subjects and each.place.frame == "image" for each in statement.located)
         return is_placed or not _DISTANT.isdisjoint(rest)
     before = statement.before(mention.first)
     if before == "and" and names[0] is not mention:
-        return True
+        head = names[0]  # "waiters carry bottles and cups"
+        return head.many is not True or head.counted or bool(head.article) or is_shown(statement, head)
     if before in ("and", "with"):
         return after not in VERBS or after in BE
     if before == ",":
         return ends
+    if before in _HOLDS:
+        return True
     if before in BE and statement.low[mention.first].endswith("ing"):
         return True  # "two people are riding bicycles"
     if before in BE and statement.low[mention.first - 2] in THERE:
@@ -203,7 +216,8 @@ def listed(statement: Statement, mention: Mention) -> list[Mention]:
     for each in statement.mentions:
         if each.pronoun and each is not mention:
             continue
-        if found and any(word not in ("and", ",", "or") for word in low[found[-1].last + 1 : each.first]):
+        between = low[found[-1].last + 1 : each.first] if found else []
+        if found and (not between or any(word not in ("and", ",", "or") for word in between)):
             if mention in found:
                 break
             found = []

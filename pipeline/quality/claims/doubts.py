@@ -9,6 +9,12 @@ from pipeline.quality.reading.vocabulary import BE, NOT, SIGNS, word_set
 
 _CONSISTS = word_set("has have needs contains takes requires")
 _RULES = word_set("often usually typically generally normally commonly sometimes")
+_HABITS = word_set(
+    "staying living working using sleeping owning renting stays lives works uses sleeps owns rents keeps runs cooks "
+    "cleans responsible"
+)
+_PAST = word_set("had has have was took made built left put set cut lit hung drew shot wrote must will may might")
+"""Words of what somebody does or has done whom nobody needs to see: "the person who parked the car"."""
 _BUT_FOR = word_set("apart aside except besides than but")
 
 
@@ -59,6 +65,21 @@ def is_negated(statement: Statement, mention: Mention) -> bool:
         if low[index] in NOT:
             return True
     return False
+
+
+def is_unseen(statement: Statement, mention: Mention) -> bool:
+    """Tell whether "the person staying in it" or "the people who built it" are thought of, as those of a trace."""
+    low, index = statement.low, mention.last + 1
+    if mention.article != "the" or index + 1 >= statement.stop:
+        return False
+    if low[index] in ("who", "that"):
+        return low[index + 1] in _PAST or low[index + 1].endswith("ed") or low[index + 1] in _HABITS
+    return low[index] in _HABITS or low[index] == "behind"
+
+
+def is_at_home(statement: Statement, mention: Mention) -> bool:
+    """Tell whether a thing has been "left at home"."""
+    return statement.low[mention.last + 1 : mention.last + 3] in (["at", "home"], ["at", "work"], ["elsewhere", "."])
 
 
 def is_doing(statement: Statement, mention: Mention) -> bool:

@@ -24,6 +24,8 @@ _MOST_OF = {"few": 6, "several": 9, "couple": 4}
 _THRONGS = frozenset(("crowd", "audience"))
 _MANY = 7  # from so many boxes on, nobody is held to a wide word's number
 _WATCHERS = frozenset("spectator onlooker bystander crowd audience fan viewer".split())
+_TELEVISIONS = frozenset(("tv", "television", "tv set", "television set", "telly"))
+"""Words for one thing whose boxes may be of another, a monitor."""
 _UNCOUNTED = 10  # from so many boxes of a name on, annotators merge some and people estimate
 
 
@@ -60,8 +62,15 @@ class Evidence:
     @property
     def person(self) -> Sense | None:
         """What "nobody" denies: the word for a person, where the data set has one."""
-        forms = self._lexicon.forms.get("person") or self._lexicon.forms.get("people")
-        return next((form.sense for form in forms or () if not form.rest), None)
+        return self._sense_of("person") or self._sense_of("people")
+
+    @property
+    def animal(self) -> Sense | None:
+        """The word for all animals of the data set, where it has one."""
+        return self._sense_of("animal")
+
+    def _sense_of(self, word: str) -> Sense | None:
+        return next((form.sense for form in self._lexicon.forms.get(word, ()) if not form.rest), None)
 
     def boxes_of(self, sense: Sense) -> tuple[int, ...]:
         """Return the places of all boxes that a word may mean, in the scene's order."""
@@ -163,7 +172,8 @@ class Evidence:
                 low = high
         if len(boxes) >= _UNCOUNTED and not crowd and not sense.open and len(numbers) == len(told) > 0:
             high = max(len(boxes), *numbers)  # a caption has counted what annotators may not have
-        if low < len(boxes) < _UNCOUNTED and not sense.loose and not crowd:
+        is_countable = len(boxes) < _UNCOUNTED or self.agrees(sense)
+        if low < len(boxes) and is_countable and not sense.loose and not crowd:
             low = self._surely(sense, low, numbers)
         most = self._most_of_sort(sense) if high is not None and len(boxes) < _UNCOUNTED else None
         if most is not None and high is not None:
@@ -224,6 +234,10 @@ class Evidence:
             told.append(1)
         return [value for value in told if value is None or value > 0], tuple(spoken)
 
+    def is_named(self, sense: Sense) -> bool:
+        """Tell whether a caption names what one denies by a word that means the very same: a tv, but no television."""
+        return sense.word in _TELEVISIONS and any(said.sense.word in _TELEVISIONS for said in self.said)
+
     def speaks_of(self, sense: Sense) -> bool:
         """Tell whether two captions have this very word, or the only one."""
         captions = {said.caption for said in self.said if said.sense.word == sense.word}
@@ -260,6 +274,9 @@ class Evidence:
         """Tell whether there can be no more of a wide or doubtful word than boxes: captions count or name so many."""
         if sense.several or sense.loose:
             return False
+        explicit = [said for said in self.said if said.sense.may == sense.may and said.mention.low is not None]
+        if sum(said.mention.low == len(self.boxes_of(sense)) for said in explicit) > 1 and self.agrees(sense):
+            return self._most_numbered(sense) <= len(self.boxes_of(sense))
         if sense.sure:
             return self.is_all(sense)
         if not self.captions:
@@ -317,6 +334,10 @@ class Evidence:
                 many = several if said.sense.several or mention.vague else 2 if mention.many else 1
                 told[said.caption] = told.get(said.caption, 0) + max(mention.low or 0, many)
         return max(told.values(), default=0)
+
+    def _most_numbered(self, sense: Sense) -> int:
+        """Return the largest number that a caption gives of a thing."""
+        return max(said.mention.low or 0 for said in self.said if said.sense.may & sense.may)
 
     def has_watchers(self, sense: Sense) -> bool:
         """Tell whether captions have a crowd, where a word is one for those who watch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.quality.claims.absences import denials, held, judge_absence, judge_absence_at
+from pipeline.quality.claims.absences import denials
 from pipeline.quality.claims.attributes import judge_colours, said_colours
 from pipeline.quality.claims.comparisons import read_comparisons
 from pipeline.quality.claims.counts import (
@@ -17,69 +17,57 @@ from pipeline.quality.claims.counts import (
     told,
     with_place,
 )
+from pipeline.quality.claims.denying import claim_absence, claim_nobody, denied_by
 from pipeline.quality.claims.doubts import (
     is_alternative,
-    is_but_for,
+    is_at_home,
     is_doing,
     is_image,
     is_in_rule,
     is_negated,
     is_of_rule,
+    is_unseen,
 )
 from pipeline.quality.claims.evidence import Evidence
-from pipeline.quality.claims.scopes import OWNS, Scope, scope
-from pipeline.quality.claims.totals import is_definite, is_far_fewer, is_whole, sorts_total, sum_with_more, too_few_at
+from pipeline.quality.claims.ledger import Ledger
+from pipeline.quality.claims.totals import (
+    is_counted_out,
+    is_definite,
+    is_far_fewer,
+    is_whole,
+    sorts_total,
+    sum_with_more,
+    too_few_at,
+)
 from pipeline.quality.claims.whereabouts import judge_place, judge_relation, judge_shared
 from pipeline.quality.reading.lexicon import Sense
 from pipeline.quality.reading.mentions import Mention
 from pipeline.quality.reading.places import Place
 from pipeline.quality.reading.sentences import Text
 from pipeline.quality.reading.statements import Listed, Statement
-from pipeline.quality.reading.vocabulary import BE, word_set
-from pipeline.records import Claim, ClaimKind, Verdict
+from pipeline.quality.reading.vocabulary import VERBS, word_set
 
 _OWNS = word_set("own owns owned need needs want wants keep keeps prefer prefers afford have")
 """Verbs with which a question may speak of people whom nobody sees."""
 
 
+_LETS = word_set("let lets letting allow allows allowing")
+"""Verbs that need somebody who is there: "What is he waiting for?" "To let two horses pass."."""
+_MODALS = word_set("may might can must should would will shall could need needs")
 _SOMEBODY = ("someone", "somebody")
+_AGES = word_set("adult grown-up baby infant youngster juvenile child toddler male female mother father parent")
+"""Words for people that are as good for animals."""
 _ROLES = ("er", "or", "ist")
-_BUT_FOR = word_set("except apart aside besides beyond")
 
 
-class Judge:
+class Judge(Ledger):
     """Makes the claims of one message."""
 
     def __init__(self, evidence: Evidence, message: int, text: Text) -> None:
-        """Remember whose words they are.
-
-        Args:
-            evidence: Of the scene.
-            message: Place in the row's messages.
-            text: Of that message.
-        """
-        self.evidence = evidence
-        self.claims: list[Claim] = []
-        """What has been found."""
-        self.denied: set[str] = set()
-        """Labels of things that the message says are absent."""
-        self.mentions: list[Mention] = []
-        """All mentions of the message, as far as it has been read."""
-        self.asked: list[Mention] = []
-        """All mentions of its question."""
-        self._message = message
+        """Remember whose words they are; see ``Ledger``."""
+        super().__init__(evidence, message, text)
         self._corrected = False
-        self.text = text
         self._named: set[str] = set()
-
-    def add(
-        self, first: int, last: int, kind: ClaimKind, verdict: Verdict, boxes: Sequence[int] = (),
-        captions: Sequence[int] = (), detail: str = "",
-    ) -> None:  # fmt: skip
-        """Add a claim whose words are from ``first`` to ``last``; ``detail`` is kept if it is contradicted."""
-        start, end = self.text.start(first), self.text.end(last)
-        detail = detail if verdict == "contradicted" else ""
-        self.claims.append(Claim(self._message, start, end, kind, verdict, tuple(boxes), tuple(captions), detail))
 
     def presumptions(self, statements: Sequence[Statement], denied: set[str], *, corrected: bool) -> None:
         """Add what the sentences of a question take for granted.
@@ -103,7 +91,7 @@ class Judge:
         for statement in statements:
             for index in denials(statement):
                 sense = statement.mentions[index].sense
-                self.denied |= sense.may if sense is not None and not sense.several else set()
+                self.denied |= denied_by(sense) if sense is not None and not sense.several else set()
 
     def statement(self, statement: Statement) -> None:
         """Add all claims of a sentence."""
@@ -118,7 +106,7 @@ class Judge:
             self._total(statement.listed)
         self._sorts(statement)
         for word in statement.nobody:
-            self._nobody(statement, word)
+            claim_nobody(self, statement, word)
         for located in statement.located:
             first = located.place.first
             subject = statement.mentions[located.subjects[0]] if located.subjects else None
@@ -148,8 +136,8 @@ class Judge:
             if sense is None:
                 continue
             if index in denied:
-                self._absence(statement, mention, sense)
-            elif mention.real:
+                claim_absence(self, statement, mention, sense)
+            elif mention.real and not self._is_of_animals(sense):
                 if mention.counted and self._corrected:
                     continue
                 if mention.counted:
@@ -160,6 +148,16 @@ class Judge:
                 if not mention.pronoun:
                     self._colours(statement, mention, sense)
 
+    def _is_of_animals(self, sense: Sense) -> bool:
+        """Tell whether "one adult" is an animal: nobody is seen, or the question is about animals only."""
+        person = self.evidence.person
+        if person is None or sense.word not in _AGES or not sense.may & person.may:
+            return False
+        animal = self.evidence.animal
+        asked = {label for each in self.asked if each.sense is not None for label in each.sense.may}
+        is_asked = animal is not None and bool(asked & animal.may) and not asked & person.may
+        return is_asked or (bool(self.evidence.boxes) and not self.evidence.boxes_of(person))
+
     def _is_doubted(self, statement: Statement, mention: Mention, sense: Sense, *, known: bool = False) -> bool:
         """Tell whether a mention is a guess, or of what the message itself denies.
 
@@ -169,12 +167,23 @@ class Judge:
             sense: What that means.
             known: Whether it speaks of it as of something that is seen, whatever the question asks to imagine.
         """
-        if (statement.imagined and not known) or sense.may & self.denied:
+        known = known or statement.before(mention.first) in _LETS or self._is_stated(statement, mention, sense)
+        if (statement.imagined and not known) or (sense.may | {sense.word}) & self.denied:
             return True
         if statement.guessed is not None and statement.guessed.may & sense.may:
             return True
         last = listed(statement, mention)[-1]  # "a fork and a spoon would be laid out"
-        return statement.is_hedged(mention.head) or statement.is_hedged(last.head) or is_negated(statement, mention)
+        is_given = True if known and statement.low[mention.first] == "the" else None  # "the five dogs seem happy"
+        if statement.is_hedged(mention.head, is_given) or statement.is_hedged(last.head, is_given):
+            return True
+        return is_negated(statement, mention)
+
+    def _is_stated(self, statement: Statement, mention: Mention, sense: Sense) -> bool:
+        """Tell whether "six chairs surround it" says what there is, in reply to "how many guests could dine here?"."""
+        if not mention.counted or mention.pronoun or mention.first != statement.first:
+            return False
+        is_asked = any(each.sense is not None and each.sense.may & sense.may for each in self.asked)
+        return not is_asked and statement.after(mention) in VERBS - _MODALS
 
     def _presence(self, statement: Statement, mention: Mention, sense: Sense, *, presumed: bool) -> None:
         person = self.evidence.person
@@ -187,8 +196,10 @@ class Judge:
             doubt = (
                 general
                 or is_alternative(statement, mention)
+                or is_at_home(statement, mention)
                 or is_image(statement, mention)
                 or (mention.likeness and not sense.made)
+                or (person is not None and sense.may == person.may and is_unseen(statement, mention))
                 or (presumed and not self._is_presumed(mention, sense))
             )
             if doubt or self._is_doubted(statement, mention, sense):
@@ -232,11 +243,14 @@ class Judge:
     def _count(self, statement: Statement, mention: Mention, sense: Sense, places: Sequence[Place]) -> None:
         low, high = mention.low or 0, mention.high
         is_some = mention.part and mention.article != "the"
-        if mention.pronoun and not (mention.answers or mention.exact or is_some or (places and low > 1)):
+        together = sum_with_more(statement, mention)
+        is_told = mention.answers or mention.exact or is_some or (places and low > 1)
+        if mention.pronoun and not (is_told or together):
             return
         exact = is_exact(statement, mention, bool(places))
         exact = exact or is_definite(statement, mention, sense, (*self.asked, *self.mentions))
         exact = exact or is_whole(statement, mention, sense, self.mentions, self.evidence)
+        exact = exact or is_counted_out(mention, sense, self.evidence)
         exact &= mention.total or not statement.partial or (mention.exact and not mention.answers)
         there = self.evidence.drawn(sense)
         exact = exact or is_far_fewer(statement, mention, there, self.evidence, sense, self.mentions)
@@ -248,7 +262,6 @@ class Judge:
         ):  # captions mostly make more numbers possible, and sometimes settle one
             there = self.evidence.count(sense)
             verdict = judge_number(low, high, exact and not places, there)
-        together = sum_with_more(statement, mention)
         if verdict == "supported" and together and there.high is not None and together > there.high:
             verdict = "contradicted"
         detail = f"the boxes show {told(len(there.boxes), sense)}"
@@ -293,76 +306,3 @@ class Judge:
         if colours and not self._is_doubted(statement, mention, sense):
             verdict, captions, detail = judge_colours(colours, sense, self.evidence)
             self.add(mention.first, mention.last, "attribute", verdict, (), captions, detail)
-
-    def _absence(self, statement: Statement, mention: Mention, sense: Sense) -> None:
-        where = scope(statement, mention.last + 1, mention)
-        if mention.pronoun and where.whole and statement.narrowed:
-            where = Scope(whole=False, thing=statement.at, beside=True)
-        if is_but_for(statement, mention, sense):
-            where = Scope(whole=False)
-        if statement.low[mention.first : mention.first + 2] == ["no", "other"]:
-            where = self._others(sense)
-        self._absent(statement, sense, mention.first, mention.last, where)
-
-    def _nobody(self, statement: Statement, word: int) -> None:
-        sense, where = self.evidence.person, scope(statement, word + 1, None)
-        if sense is not None and statement.low[word + 1 : word + 2] == ["else"]:
-            where = self._others(sense)
-        is_all = {"no", ","}.issuperset(statement.low[statement.first : word])  # the whole answer is "nobody"
-        if where.whole and statement.narrowed and is_all:
-            where = Scope(whole=False, thing=statement.at, beside=True)
-        if sense is None:
-            return
-        if not _BUT_FOR.isdisjoint(statement.low[statement.first : word]):
-            where = Scope(whole=False)  # "except for the man there's nobody"
-        had = self._had(statement, word + 1)
-        if had is not None and had.sense is not None:
-            self._had_by_nobody(statement, word, had, had.sense, sense)
-        else:
-            self._absent(statement, sense, word, word, where)
-
-    def _had(self, statement: Statement, index: int) -> Mention | None:
-        """Return what nobody is said to have, wear or hold."""
-        low = statement.low
-        while index < statement.stop and (low[index] in BE or low[index] == "else"):
-            index += 1
-        if index + 1 >= statement.stop or low[index] not in OWNS:
-            return None
-        return next((each for each in statement.mentions if each.first == index + 1), None)
-
-    def _had_by_nobody(self, statement: Statement, word: int, had: Mention, sense: Sense, person: Sense) -> None:
-        boxes = held(self.evidence.clear(sense), self.evidence.boxes_of(person), self.evidence)
-        told = self.evidence.spoken.told_had(sense)
-        is_wrong = (boxes or told) and not (had.described or had.colours or statement.is_hedged(word))
-        verdict: Verdict = "contradicted" if is_wrong else "not checkable"
-        detail = f"somebody has {one_of(sense)}, by the boxes" if boxes else f"the captions speak of {one_of(sense)}"
-        self.add(word, had.last, "absence", verdict, boxes, told, detail)
-
-    def _others(self, sense: Sense) -> Scope:
-        """Return what "nobody else" and "no other dogs" deny: all, if there are more than have been spoken of."""
-        told = 0
-        for mention in (*self.asked, *self.mentions):
-            if mention.sense is not None and mention.sense.may & sense.may and mention.article != "no":
-                if mention.many and not mention.counted:
-                    return Scope(whole=False)
-                told += mention.low or 1
-        return Scope(
-            whole=len(self.evidence.clear(sense)) > max(told, 1) + 1 or self.evidence.count(sense).low > max(told, 1)
-        )
-
-    def _absent(self, statement: Statement, sense: Sense, first: int, last: int, where: Scope) -> None:
-        self.denied |= sense.may
-        verdict, there = judge_absence(sense, self.evidence)
-        if not where.whole:
-            verdict, there = judge_absence_at(sense, where, there, self.evidence)
-        if verdict == "contradicted" and statement.is_hedged(last):
-            verdict = "not checkable"
-        self.add(
-            first,
-            last,
-            "absence",
-            verdict,
-            there.boxes,
-            there.captions,
-            f"the boxes show {told(len(there.boxes), sense)}",
-        )

@@ -10,6 +10,7 @@ _APART = 0.03  # of the image: centres nearer than this are level
 _ASIDE = 0.05  # of the image: what is no further beyond two things may be said to be between them
 _FAR = 0.3  # of the image: what is further apart is not next to each other
 _TOUCH = 0.08  # of the image: boxes of things that touch are hardly further apart
+_SPAN = 0.2  # of the larger side of what another thing is on: what is further off is not on it
 
 
 def relate(side: Side, one: Box, other: Box) -> Fit:
@@ -37,7 +38,8 @@ def relate(side: Side, one: Box, other: Box) -> Fit:
     if side == "near":
         gap = max(across, down)
         return "yes" if gap < _FAR / 2 else "no" if gap > _FAR else "perhaps"
-    if max(across, down) > _TOUCH or one.y0 > other.y1:
+    span = _SPAN * max(other.x1 - other.x0, other.y1 - other.y0)  # boxes leave out a saddle, a howdah or a cloth
+    if max(across, down) > max(_TOUCH, span) or one.y0 > other.y1:
         return "no"
     return "yes" if max(across, down) <= 0 else "perhaps"
 

@@ -41,6 +41,7 @@ _BESIDE = word_set("around at by near beside next")
 _SCENES = IMAGES | VENUES
 _GROUNDS = _SCENES - word_set("sidewalk pavement crossing lane water sea ocean lake river pond pool slope court pitch")
 """Nouns on which all stands that an image shows; "nobody is on the sidewalk" leaves the street."""
+_FLYING = frozenset(("bird", "kite", "airplane"))
 _ANY_ELSE = word_set("anything anywhere anyone anybody")
 _CORNERS = word_set("left right top bottom background foreground corner front back rear distance middle center centre")
 _KINDS = (["any", "kind"], ["any", "sort"], ["any", "type"], ["any", "description"])
@@ -183,6 +184,8 @@ def _scope_of(statement: Statement, index: int, mention: Mention | None) -> Scop
         return Scope(whole=False)
     if word == "in" and following[:2] in (["the", "sky"], ["the", "air"]):
         return Scope(whole=False, place=Place(index, index, "", "top", "", "image"))
+    if word == "on" and mention is not None and mention.sense is not None and mention.sense.may <= _FLYING:
+        return Scope(whole=False)  # "no bird on the ground"
     if word == "on" and not _GROUNDS.isdisjoint(following):
         return Scope(_CORNERS.isdisjoint(following))
     if (word == "in" and following[:1] in (["sight"], ["view"])) or (word == "at" and following[:1] == ["all"]):

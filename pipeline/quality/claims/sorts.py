@@ -37,7 +37,8 @@ def is_everybody(sense: Sense, spoken: list[list[str]], words: list[str]) -> boo
 
 
 def most_of_sort(sense: Sense, counted: list[tuple[str, int | None]]) -> int | None:
-    """Return how many of a sort there can be at the most, if two captions have the same number; ``None`` if not.
+    """Return how many of a sort there can be at the most, if all captions have the same number, or most have and the
+    others have none; ``None`` if not.
 
     Args:
         sense: The sort.
@@ -46,7 +47,7 @@ def most_of_sort(sense: Sense, counted: list[tuple[str, int | None]]) -> int | N
     sex = next((each for each in (_MALE, _FEMALE) if sense.word in each), None)
     if sex is None:
         return None
-    numbers = [number for word, number in counted if word in sex]
-    if len(numbers) < 2 or len(set(numbers)) != 1 or numbers[0] is None or numbers[0] < 2:
-        return None
-    return numbers[0]
+    given = [number for word, number in counted if word in sex]
+    numbers = [number for number in given if number is not None]
+    is_told = len(numbers) == len(given) >= 2 or len(numbers) > max(2, len(given) - len(numbers))
+    return numbers[0] if is_told and len(set(numbers)) == 1 and numbers[0] > 1 else None

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from pipeline.quality.claims.evidence import Evidence, Range
 from pipeline.quality.claims.positions import area, gap_between
 from pipeline.quality.reading.lexicon import Sense
-from pipeline.quality.reading.mentions import Mention
+from pipeline.quality.reading.mentions import Mention, number
 from pipeline.quality.reading.statements import Statement
-from pipeline.quality.reading.vocabulary import BE, NOT, ORDINALS, SIGNS, VERBS, word_set
+from pipeline.quality.reading.vocabulary import AMOUNTS, BE, NOT, ORDINALS, SIGNS, VERBS, word_set
 
 _ALIKE = 4  # ratio of the areas of things that are about as large as each other
+_PLAIN = word_set(
+    "a of young little happy cheerful smiling laughing hungry tired bored lovely cute pretty beautiful handsome "
+    "friendly brave skilled keen colourful colorful fluffy furry woolly shaggy adorable proud elegant graceful "
+    "majestic well-dressed well dressed healthy playful curious thirsty lazy sleepy weary magnificent impressive "
+    "gentle gorgeous tasty delicious fresh juicy wild strong fine nice sweet smart merry bold"
+)
+"""Adjectives that are said of all there are as easily as of some."""
 _OTHERS = word_set("while whereas other others remaining rest more besides")
 """Words by which a sentence goes on to speak of further things."""
 _OF_SOME = word_set(
@@ -48,7 +55,11 @@ def is_whole(
     with others. Of people, "two are laughing" leaves it open whether there is a third, but hardly so at the head of a
     sentence where all that one sees are of a size.
     """
-    if mention.described or mention.vague or mention.part or mention.pronoun or not mention.low:
+    if mention.described and not (mention.first == statement.first and _is_plain(statement, mention)):
+        return False
+    if mention.described and not evidence.agrees(sense):
+        return False
+    if mention.vague or mention.part or mention.pronoun or not mention.low:
         return False
     if mention.low == 1:
         is_head = mention.first == statement.first or statement.before(mention.first) in _LEADS
@@ -73,6 +84,19 @@ def is_whole(
     return (
         mention.first == statement.first and 1 < len(areas) <= 3 * (mention.low or 0) and areas[-1] <= _ALIKE * areas[0]
     )
+
+
+def is_counted_out(mention: Mention, sense: Sense, evidence: Evidence) -> bool:
+    """Tell whether a bare number answers a question for things of which captions count as many as there are boxes."""
+    if not (mention.answers and mention.pronoun and evidence.agrees(sense)) or mention.low is None:
+        return False
+    return not (mention.part or mention.vague or mention.described or mention.article == "the")
+
+
+def _is_plain(statement: Statement, mention: Mention) -> bool:
+    """Tell whether the adjectives of a number of things hardly pick some of them: "two hungry sheep"."""
+    words = statement.low[mention.first : mention.head]
+    return all(word in _PLAIN or number(word) is not None or word in AMOUNTS or word in SIGNS for word in words)
 
 
 def _is_told_apart(statement: Statement, mention: Mention) -> bool:
@@ -131,6 +155,8 @@ def _is_further(statement: Statement, mention: Mention, other: Mention) -> bool:
     low = statement.low
     if not statement.first <= other.first < statement.stop:
         return False
+    if "some" in low[mention.last + 1 : other.first]:
+        return False  # "nine women: some of them in front, the others behind"
     ordinals = [ORDINALS[word] for word in low[other.first : other.last + 1] if word in ORDINALS]
     return any(each > (mention.low or 0) for each in ordinals) or not _OTHERS.isdisjoint(
         low[mention.last + 1 : other.last + 1]
@@ -180,6 +206,8 @@ def _is_scenic(statement: Statement, mention: Mention) -> bool:
         while index < statement.stop - 1 and low[index].endswith("ly"):
             index += 1
         return low[index] not in PICKS and (low[index] in _SCENIC or low[index].endswith(("ing", "ed")))
+    if low[index] == "has" and mention.low == 1:
+        return False  # "only one dog has a collar"
     return low[index] in _SCENIC or (low[index] in VERBS and low[index] not in PICKS)
 
 
@@ -193,13 +221,21 @@ def sum_with_more(statement: Statement, mention: Mention) -> int:
     for other in statement.mentions:
         if other is mention:
             break
+        if mention.pronoun and other.sense is not mention.sense:
+            return 0  # "a dog with a boy, and five others"
         if other.sense is mention.sense and (other.like >= 0 or ":" in statement.low[other.last : mention.first]):
             return 0  # "three bottles: a large one on the left and two more ..."
         if other.sense is mention.sense and other.low is not None and not (other.part or other.vague):
             total += other.low
-        elif other.sense is mention.sense and other.many is not True and _is_beside(statement, other):
+        elif other.sense is mention.sense and other.many is not True and _is_apart(statement, other):
             total += 1  # "besides the one with the sheep on it, two more beds"
     return total if total > mention.low else 0
+
+
+def _is_apart(statement: Statement, other: Mention) -> bool:
+    """Tell whether a thing that is named is not among "two more": "a dog runs, and two more sit"."""
+    is_new = other.article == "a" and other.real and not other.part and not other.owner
+    return is_new or _is_beside(statement, other)
 
 
 def _is_beside(statement: Statement, mention: Mention) -> bool:

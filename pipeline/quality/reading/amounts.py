@@ -56,7 +56,8 @@ def _read_number(low: list[str], start: int, index: int, value: int, found: Ment
     if value == 1 and not found.article:
         found.article = "a"
     index -= 1
-    if index > start and low[index] in ("or", "to", "-", "–"):
+    is_between = low[index] == "and" and low[index - 2 : index - 1] == ["between"]
+    if index > start and (is_between or low[index] in ("or", "to", "-", "–")):
         other = number(low[index - 1])
         if other is not None and other < value:
             found.low, index = other, index - 2
@@ -135,6 +136,8 @@ def _read_bounds(low: list[str], start: int, index: int, found: Mention) -> None
     pair = f"{low[index - 1]} {word}" if index > start else word
     if pair == "at least":
         found.high, index = None, index - 2
+    elif pair == "many as" and low[index - 2 : index - 1] == ["as"]:
+        index -= 3
     elif pair in ("fewer than", "less than") and low[index - 2 : index - 1] == ["no"]:
         found.high, index = None, index - 3
     elif pair == "more than" and low[index - 2 : index - 1] == ["no"]:
@@ -159,7 +162,7 @@ def _read_bounds(low: list[str], start: int, index: int, found: Mention) -> None
         index -= index >= start and low[index] in ARTICLES
     elif word.endswith("est") or word in ("first", "last"):
         found.described, index = True, index - 1  # "the nearest two chairs"
-    elif word in OTHER or word == "more":
+    elif word in OTHER or word in ("more", "remaining"):
         found.described, index = True, index - 1
         found.article = "another" if word == "another" else found.article
     if index >= start and low[index] in DEFINITE:

@@ -35,6 +35,8 @@ _TRANSPARENT = IMAGES | word_set(
 _LEAD_INS = word_set(
     "and but or while whereas with also then plus where because that yet so finally though although as for nor"
 )
+_SOMEBODY = word_set("someone somebody")
+_CONJUNCTIONS = word_set("and while whereas but although though because as so")
 _ADVERBS = word_set(
     "just over down up here further far somewhere slightly somewhat little bit way mostly plumb smack tucked right a"
 )
@@ -56,6 +58,7 @@ _RELATIVES = word_set("that which who to and")
 _HELPERS = word_set("has have had been is are was were be being")
 _FARTHER = word_set("to toward towards from opposite like past and or for about")
 _EYES = ("look", "star", "gaz", "point", "glanc", "aim", "wav")
+_WATCHES = ("watch", "view", "face", "observe", "admire", "inspect", "examine")
 _ATTACHES = word_set("with in on of by near behind beside holding wearing carrying")
 _PARTICIPLES = word_set("held kept laid put set built stuck hidden bound done gone left hung seen sat shown found lost")
 OBJECTS = word_set("it him her them")
@@ -74,6 +77,8 @@ def locate(found: Statement, place: Place, places: list[Place]) -> Located:
         None,
     )
     if ahead is not None and is_fronted(found, place, ahead, places):
+        if low[mentions[ahead].head] in _SOMEBODY and ahead + 1 < len(mentions):
+            return Located(place, (ahead + 1, ahead))  # "on the left somebody has put up a tent"
         return Located(place, (ahead,))
     after = low[place.last + 1] if place.last + 1 < found.stop else "."
     if after in THERE and found.before(place.first) in ("and", ",", ";", "but", ""):
@@ -165,6 +170,9 @@ def is_fronted(found: Statement, place: Place, ahead: int, places: list[Place]) 
     is_apart = index > found.first and low[index] == "," and low[place.last + 1 : place.last + 2] == [","]
     if is_apart and any(each.last == index - 1 and each.first == found.first for each in found.mentions):
         return False  # "The cat, on the left, leaves the bird alone"
+    is_added = is_apart and low[place.last + 2] in _CONJUNCTIONS and low[index - 1] not in _LEAD_INS
+    if is_added and any(each.last < index for each in found.mentions):
+        return False  # "It shows a dog, on the left, while the cat ..."
     begin = place.last + 1
     within = 10 if low[begin + 1 : begin + 2] in (["where"], ["just"], ["right"], ["close"], ["near"]) else 5
     if low[begin] == "," and "," in low[begin + 1 : begin + within]:  # ", behind them, "
@@ -240,7 +248,7 @@ def gap(found: Statement, start: int, stop: int) -> Literal["clear", "doubtful",
             if named and _TRANSPARENT.isdisjoint(named):
                 if parted and not _is_prepositional(low, index):
                     return "other" if parted != "," or word in ARTICLES else "doubtful"
-                if _is_object(low, index):
+                if _is_object(low, index) and not (end == index + 1 and _is_doing(low, index)):
                     verdict = "doubtful"
             index = end
             continue
@@ -276,6 +284,12 @@ def is_unknown(word: str) -> bool:
 def _is_prepositional(low: list[str], index: int) -> bool:
     before = low[index - 1]
     return before in FUNCTION and before not in _FARTHER and before not in BE
+
+
+def _is_doing(low: list[str], index: int) -> bool:
+    """Tell whether a bare noun is half of what a verb says: "gives shade", "keeps watch"."""
+    verb, noun = low[index - 1], low[index]
+    return verb in VERBS and verb not in SEES and not verb.startswith(_EYES + _WATCHES) and noun[-1] != "s"
 
 
 def _is_object(low: list[str], index: int) -> bool:

@@ -34,8 +34,11 @@ from pipeline.quality.reading.vocabulary import (
 
 _ENDINGS = ("ing", "ed", "ly")
 _LONGEST = 7  # words of a noun phrase before its name
-_CAUSES = word_set("make let help keep give allow get tell show ask want see watch bring remind encourage invite")
-"""Verbs that are no adjectives of what they are said of: "that make people smile"."""
+_CAUSES = word_set(
+    "make let help keep give allow get tell show ask want see watch bring remind encourage invite "
+    "carry eat drink wear hold follow throw"
+)
+"""Verbs that are no adjectives of what they are said of: "that make people smile", "waiters carry cups"."""
 _NO_END = _CAUSES | NOT_ADJECTIVES | SIGNS | {word for word in VERBS if word[-1] == "s"}
 _SAMES = word_set("series species chassis canvas bus glasses scissors trousers pants shorts jeans")
 _HOLDS = word_set("take takes fit fits seat seats")
@@ -69,6 +72,9 @@ def read_mention(low: list[str], start: int, head: int, form: Form, owner: bool)
         owner: Whether the name is in the genitive.
     """
     found = Mention(form.sense, head, head, head + len(form.rest), many=form.many, owner=owner)
+    if low[head] in ("someone", "somebody"):
+        _read_setting(low, found)
+        return found
     before = _read_adjectives(low, start, head - 1, found)
     if low[found.first] == ",":
         found.first += 1
@@ -138,6 +144,8 @@ def _read_alone(low: list[str], found: Mention) -> None:
 
 def _goes_on(low: list[str], start: int, index: int, found: Mention) -> bool:
     """Tell whether a comma or "and" joins two adjectives: ``a small, brown dog``, ``a black and white dog``."""
+    if low[index] == "well":
+        return low[index + 1].endswith("ed")  # "well dressed men"
     if low[index] == "and":
         return low[index - 1] in COLOURS and low[index + 1] in COLOURS
     return (
@@ -190,6 +198,9 @@ def _is_conjunction(low: list[str], index: int, found: Mention) -> bool:
     if low[index] not in ("as", "for") or (index and low[index - 1] not in SIGNS):
         return False
     after = low[found.last + 1] if found.last + 1 < len(low) else "."
+    if low[index] == "as" and index and found.counted and after == "and":  # "as two cups and a bowl show"
+        stop = next((k for k in range(found.last + 1, len(low)) if low[k] in SIGNS), len(low))
+        return any(word in BE or word in VERBS for word in low[found.last + 2 : stop])
     return after in BE or after in VERBS or after in ("can", "could")
 
 

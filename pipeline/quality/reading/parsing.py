@@ -165,12 +165,16 @@ def _has_article(low: list[str], first: int, index: int) -> bool:
     return before in ARTICLES or before in DEFINITE or number(before) is not None
 
 
+_AGENTS = ("by", "to", "for", "of")
+"""Words before somebody who does a thing, or does not: "led by no one"."""
+
+
 def _is_nobody(low: list[str], first: int, index: int) -> bool:
     word = low[index]
     if word == "one":
-        return index > first and low[index - 1] == "no"
+        return index > first and low[index - 1] == "no" and low[index - 2] not in _AGENTS
     if word in _NOBODY:
-        return True
+        return low[index - 1] not in _AGENTS
     if low[max(first, index - 2) : index] == ["not", "a"]:
         return True  # "not a soul"
     earlier = low[max(first, index - 5) : index]
@@ -208,6 +212,8 @@ def _is_hedge(low: list[str], index: int, first: int, stop: int) -> bool:
         return any(low[index - len(said) : index] == said for said in _SAYINGS[word])
     if word in _MODALS:
         makes_out = after == "make" and (low[index + 2 : index + 3] == ["out"] or number(low[min(index + 3, stop - 1)]))
+        if low[first:index] in (["that"], ["it"], ["this"]) and after in ("be", "make") and number(low[index + 2]):
+            return False  # "That would be four."
         is_polite = after in _LOOKS and (after != "put" or "'" in word) and ("'" in word or low[index - 1] in _READER)
         return not (is_polite or makes_out)
     if word == "if":

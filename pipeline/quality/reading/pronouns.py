@@ -64,6 +64,12 @@ ADJECTIVES = word_set(
 )
 """Words of ``NOUNLESS`` that a noun may follow all the same."""
 
+_ONES = word_set("a an the")
+_TO = word_set("for on in at to")
+_SORTS = word_set("one another a an each different")
+_SHARES_OUT = word_set("per each every apiece")
+_AT_MOST = (["at", "most"], ["up", "to"])
+
 
 def is_nounless(low: list[str], index: int, stop: int) -> bool:
     """Tell whether no noun follows, so that a number or "another" stands for something named before."""
@@ -112,6 +118,8 @@ def read_pronoun(
     found.sense, found.like = _stands_for(mentions, memory, found, word, counted)
     if found.sense is None:
         return None
+    if found.like >= 0 and mentions[found.like].described and mentions[found.like].article in ("the", "another"):
+        found.exact = found.answers = False  # "the other dogs, two in number"
     if word == "pairs" and (found.sense.word == found.sense.plural or found.sense.word.startswith("pair of ")):
         found.high = found.low
     while word not in _IT and found.first > start and low[found.first - 1] in _BEFORE:
@@ -133,6 +141,12 @@ def _read_number(
     if not value:
         found.article = "no"
         return is_nounless(low, index + 1, stop) and after != "to"
+    if after in _SHARES_OUT or (after in _TO and beyond in _SHARES_OUT):
+        return False  # "one for each of the men"
+    if before == "of" and number(low[index - 2]) is not None:
+        return False
+    if after == "of" and (beyond in _SORTS or low[index + 3 : index + 4] == ["same"]):
+        return False  # "two of one breed and one of another"
     if after in ("or", "to", "-", "–") and number(beyond) is not None:
         return False  # the second number of "two or three" is read with the first
     if after == "of" and beyond in _THEM:
@@ -151,8 +165,8 @@ def _read_number(
         found.last, found.many, found.low, found.high = index + 1, True, value, value
         found.described, found.article = True, "another"
         return True
-    elif after == "in" and beyond in ("all", "total"):
-        found.last = index + 2
+    elif after == "in" and beyond in ("all", "total", "number"):
+        found.last, found.exact = index + 2, True
     elif not is_nounless(low, index + 1, stop) or (word == "one" and not _IMPERSONAL.isdisjoint((before, after))):
         return False
     found.many = value != 1
@@ -161,6 +175,9 @@ def _read_number(
     earlier = low[index - 2] if index > 1 else ""
     found.answers = (
         before in _COUNTS
+        or (before == "number" and any(each.many and each.last == index - 2 for each in mentions))
+        or low[max(0, index - 4) : index] == ["of", "which", "there", "are"]
+        or (after == "in" and beyond in ("all", "total", "number"))
         or (before in ("them", "just", "only") and earlier in _COUNTS)
         or ((before in BE or before == ":") and "number" in low[max(0, index - 7) : index])
     )
@@ -173,14 +190,23 @@ def _read_number(
         found.exact, found.article = True, ""
     elif word == "one" and ((before in ("only", "just") and earlier != "the") or [earlier, before] == ["a", "single"]):
         found.exact = True
-    elif word == "one" and before in _BEFORE_ONE:
+    elif word == "one" and (before in _BEFORE_ONE or (earlier in _ONES and before not in NOUNLESS)):
         found.article = "a" if before in ("a", "an") else "the"
         found.low = found.high = None
     if before in ("or", "to", "-", "–") and index > 1 and number(low[index - 2]) is not None and found.low is not None:
         found.low = min(found.low, number(low[index - 2]) or 0)  # "nine or ten"
     if before == "other" or before in _ANOTHERS:
         found.described, found.article = True, "another"
-    if before in ("least", "than", "over"):
+    if value > 1 and before in NOT:
+        found.real = False  # "not five, but three"
+    if before == "between" and after == "and" and (most := number(beyond)) is not None:
+        found.high, found.last = max(most, value), index + 2
+    elif before == "than" and earlier in ("fewer", "less"):
+        is_least = low[index - 3 : index - 2] in (["no"], ["not"])
+        found.low, found.high = (value, None) if is_least else (0, value - 1)
+    elif (before == "than" and low[index - 3 : index - 2] in (["no"], ["not"])) or [earlier, before] in _AT_MOST:
+        found.low = 0
+    elif before in ("least", "than", "over"):
         found.low, found.high = value if before == "least" else value + 1, None
     elif before in ("about", "around", "roughly", "nearly", "almost"):
         found.low, found.high = value - max(1, value // 3), value + max(1, value // 3)
@@ -285,6 +311,8 @@ def _stands_for(
             return each.sense, place
     if named and (word in _ANOTHERS or word in ("other", "one")):
         return mentions[named[0]].sense, named[0]
+    if len(named) == 1 and found.article == "another" and found.low is not None:
+        return mentions[named[0]].sense, named[0]  # "a horse leads, and two more follow"
     if mentions and (not counted or memory.asked is None):
         return None, -1
     is_definite = word == "one" and found.article == "the"

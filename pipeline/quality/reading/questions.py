@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 
 from pipeline.quality.reading.lexicon import Lexicon
-from pipeline.quality.reading.mentions import Mention
+from pipeline.quality.reading.mentions import Mention, number
 from pipeline.quality.reading.parsing import read_statement
 from pipeline.quality.reading.pronouns import Memory
 from pipeline.quality.reading.sentences import Text, split_sentences
@@ -35,6 +35,9 @@ _PUTS = word_set(
 """Verbs of somebody by whom a thing is where it is."""
 _PREPOSITIONS = (["about"], ["of"], ["after"], ["for"])
 _ON = word_set("on at in around by near beside to under")
+_HAVE = word_set("have has")
+_EITHER = word_set("either each every")
+_COUNTS = word_set("how many number")
 _COUNTED = word_set("many of the all count different")
 _REGIONS = word_set("side part half corner end edge third position portion area spot section direction")
 _PLAIN = (
@@ -66,6 +69,8 @@ class Asked(msgspec.Struct):
     """Whether it asks what somebody would do, thinks of or wants, so that an answer may name what nobody sees."""
     restricted: bool = False
     """Whether it asks for some of the things only: "how many people are wearing hats?"."""
+    picks: bool = False
+    """Whether it asks how many of the things are of a kind: "how many of them are brown?"."""
     subject: Mention | None = None
     """What it is about."""
     at: Mention | None = None
@@ -119,8 +124,12 @@ def _read_form(asked: Asked, last: Statement, words: list[str]) -> None:
     asked.asks_where = any(word.startswith("where") or word == "locate" for word in words) or _asks_region(words)
     asked.how_many = words[0] == "count" or ("number" in words and not asked.closed)
     asked.how_many |= ("how", "many") in pairwise(words)
-    if asked.subject and last.before(asked.subject.first) not in _COUNTED:
+    is_counted = asked.subject is None or last.low[asked.subject.first] == "many"  # "how many of the dogs"
+    if asked.subject and not is_counted and last.before(asked.subject.first) not in _COUNTED:
         asked.how_many = False  # "how many calories does a cake have?"
+    is_kind = len(words) > 3 and words[-3] in BE and not (words[-2] in _PLAIN or words[-2].endswith(("ing", "ed")))
+    is_kind |= not _HAVE.isdisjoint(words[:-2]) or not _EITHER.isdisjoint(words)
+    asked.picks = asked.subject is not None and (asked.subject.part or is_kind)
     asked.guess = asked.how_many and asked.subject is not None and _asks_capacity(words)
     asked.imagined = not _IMAGINES.isdisjoint(words[_polite(words) :]) or (asked.how_many and _asks_room(asked, last))
     if "like" in words and words[0].removesuffix("'s") == "what" and _IMAGINES.isdisjoint(set(words) - {"like"}):
@@ -179,14 +188,16 @@ def _asks_capacity(words: list[str]) -> bool:
 def _is_restricted(subject: Mention | None, question: Statement) -> bool:
     if subject is not None and (subject.described or subject.colours):
         return True
-    if question.has_place or len(question.mentions) > 1:
-        return True
+    named = [each for each in question.mentions if not (each.pronoun and question.before(each.first) == "or")]
+    if question.has_place or len(named) > 1:
+        return True  # but not "two dogs or three?"
     words = [
         word
         for index, word in enumerate(question.low[question.first : question.stop], question.first)
         if subject is None or not subject.first <= index <= subject.last
     ]
-    return any(word not in _PLAIN and word not in SIGNS for word in words if word not in ("how", "many", "number"))
+    words = [word for word, after in zip(words, [*words[1:], "."], strict=True) if not (word == "or" and number(after))]
+    return any(not (word in _PLAIN or word in SIGNS or number(word)) for word in words if word not in _COUNTS)
 
 
 def _rivals(question: Statement, words: list[str]) -> tuple[Mention, Mention] | None:
