@@ -24,8 +24,9 @@ RECALL = {
     "fifth.jsonl": 0.94,
     "sixth.jsonl": 0.95,
     "seventh.jsonl": 0.94,
+    "eighth.jsonl": 0.9,
 }
-"""All have been tuned on by now: the bars hold what has been reached; what was found at first is in the README."""
+"""All but the last have been tuned on: bars hold what has been reached; what was found at first is in the README."""
 TRIPS = {
     "trips.jsonl": 0,
     "trips_third.jsonl": 0,
@@ -33,8 +34,9 @@ TRIPS = {
     "trips_fifth.jsonl": 1,
     "trips_sixth.jsonl": 0,
     "trips_seventh.jsonl": 0,
+    "trips_eighth.jsonl": 2,
 }
-"""Known alarms."""
+"""Known alarms; the last has never been tuned on."""
 
 
 @pytest.fixture(scope="module")
@@ -77,5 +79,5 @@ def test_true_sentences_that_trip_naive_checkers_raise_no_alarm(
     name: str, sample: tuple[dict[str, Scene], Lexicon]
 ) -> None:
     tricky = rows(name)
-    assert len(tricky) >= 60
+    assert len(tricky) >= 40
     assert len(found := [row["id"] for row in tricky if alarms(row, sample)]) <= TRIPS[name], found
