@@ -15,6 +15,7 @@ Accelerate is not between: it has shards on GPUs alone, so nothing of it could b
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,7 +76,10 @@ class Ranks:
 
 @contextmanager
 def joined_ranks() -> Iterator[Ranks]:
-    """Join the processes of a ``torchrun``, if there are any, for as long as the context lasts."""
+    """Join the processes of a ``torchrun``, if there are any, for as long as the context lasts.
+
+    Unless it ends with an error, a process of a ``torchrun`` ends with it, once all have come so far.
+    """
     index = int(os.environ.get("LOCAL_RANK", 0))
     device = torch.device("cuda", index) if torch.cuda.is_available() else torch.device("cpu")
     if device.type == "cuda":
@@ -86,7 +90,10 @@ def joined_ranks() -> Iterator[Ranks]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     yield Ranks(dist.get_rank(), dist.get_world_size(), device)
     dist.barrier()  # the first may still be writing the checkpoint, and torchrun ends all where one ends badly
-    dist.destroy_process_group()  # not after an error: others may be waiting for this process, and it would for them
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # While a process takes itself apart, a thread of gloo's now and then aborts it, and torchrun then ends the others.
+    os._exit(0)
 
 
 def must_shard(ranks: Ranks, needed: int) -> bool:
