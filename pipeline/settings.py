@@ -216,7 +216,7 @@ class FinetuneSettings(Record):
     """Most tokens that a device takes at once, images' included. (default: as a GPU has room; 4,096 on a CPU)"""
     recompute: Annotated[int | None, _FAST] = Field(default=None, ge=0)
     """Layers whose inside is computed again in the backward pass to save memory. (default: as few as a GPU needs)"""
-    compile: Annotated[bool | None, _FAST] = None
+    compile: Annotated[bool | None, _FAST, Parameter(negative="--no-compile")] = None
     """Compile the language model's layers. (default: on a GPU)"""
     cache_features: Annotated[Path | None, _FAST] = None
     """Folder to keep what the vision model makes of each image; pays with small language models alone."""
