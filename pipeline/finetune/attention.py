@@ -222,6 +222,8 @@ def fault(language: PreTrainedModel, longest: int) -> str:
     window = getattr(config, "sliding_window", None)
     if window and getattr(config, "use_sliding_window", True) and window < longest:
         return f"it sees {window:,} tokens back, and samples have up to {longest:,}"
+    if getattr(config, "attn_logit_softcapping", None):  # SDPA cannot, and older transformers do not say so
+        return "it caps the scores of its attention"
     if not language._supports_sdpa:
         return "its attention is not one of those that transformers can exchange"
     usual, layers = config._attn_implementation, getattr(language, "layers", None)

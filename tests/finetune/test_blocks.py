@@ -67,7 +67,7 @@ def test_no_pair_is_missed_and_a_whole_block_has_every_pair(seed: int) -> None:
         mask = grow(trees, width, CPU, flex=True, places=places).attention_mask
         assert isinstance(mask, BlockMask)
         queries = width if places is None else len(places)
-        dense = create_mask(mask.mask_mod, 1, 1, queries, width)[0, 0]
+        dense = create_mask(mask.mask_mod, 1, 1, queries, width, CPU.type)[0, 0]
         assert torch.equal(dense, seen(grow(trees, width, CPU, flex=False, places=places).pieces, queries, width))
         looked, wholly = looked_at(mask)
         whole = torch.zeros(looked.shape[0] * BLOCK, looked.shape[1] * BLOCK, dtype=torch.bool)
