@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from pipeline.finetune.attention import BLOCK, FLEX, grow
 from pipeline.finetune.batches import Batch
 from pipeline.finetune.layout import Tree
-from pipeline.finetune.model import Joined, embed, see
+from pipeline.finetune.model import Joined, embed, image_features
 
 CHUNK = 1024
 """Places whose logits exist at once: 131 MB in float32 with 32,000 words."""
@@ -116,14 +116,12 @@ def _who_sees_whom(batch: Batch, device: torch.device, asked: Tensor | None, *, 
 
 def _features(joined: Joined, batch: Batch, device: torch.device) -> Tensor | None:
     """Return image embeddings, each picture's once: ``(N, P, D)``."""
-    if batch.features is not None:
-        seen = batch.features.to(device, non_blocking=True)
-    elif batch.pixel_values is not None:
-        seen = see(joined.model, batch.pixel_values.to(device, non_blocking=True))
-    else:
+    if batch.pixel_values is not None:
+        return image_features(joined.model, batch.pixel_values.to(device, non_blocking=True))
+    if batch.features is None:
         return None
-    features: Tensor = joined.model.model.multi_modal_projector(seen)
-    return features
+    kept: Tensor = joined.model.model.multi_modal_projector(batch.features.to(device, non_blocking=True))
+    return kept
 
 
 def _chunk_loss(head: nn.Module, states: Tensor, targets: Tensor) -> Tensor:
