@@ -8,20 +8,16 @@ time. If one is lost, what it and the others had, and all that follows, is check
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import connection
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from pipeline import processes
 from pipeline.making import Checked, Maker
 from pipeline.quality.checker import Checker
 from pipeline.records import Sample, Scene, Turn
@@ -117,14 +113,15 @@ class Crew:
         if self._is_lost:
             return None
         if self._pool is None:
-            self._pool = asyncio.create_task(asyncio.to_thread(_start, self._setup))
+            count = min(MOST_PROCESSES, os.cpu_count() or 1)
+            self._pool = asyncio.create_task(asyncio.to_thread(processes.start, count, _begin, *self._setup))
         works = [
             Work(sample.turns, sample.scene, sample.kind, sample.context, self._maker.language(sample.kind))
             for sample in samples
         ]
         try:
             pool = await asyncio.shield(self._pool)
-            told = await asyncio.get_running_loop().run_in_executor(pool, _check, _to_bytes.encode(works))
+            told = await asyncio.get_running_loop().run_in_executor(pool, _check, processes.encode(works))
         except BrokenProcessPool:
             if not self._is_lost:
                 self._say("a process that checks samples was lost; checking goes on without, more slowly")
@@ -133,37 +130,8 @@ class Crew:
         return _checked.decode(told)
 
 
-def _start(setup: tuple[dict[str, str | None], Path | None, Path | None]) -> ProcessPoolExecutor:
-    """Start the processes, which takes a thread some milliseconds."""
-    processes = min(MOST_PROCESSES, os.cpu_count() or 1)
-    # Spawned, not forked: a fork would take this process's threads, sockets and journal along.
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, setup)
-    with _interrupts_held_back():
-        for _ in range(processes):  # a process is started for each piece of work that finds none at leisure
-            pool.submit(os.getpid)
-    return pool
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Have processes that are started here not hear Ctrl-C, which reaches all those of a terminal."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _decode_path(kind: type, value: bytes) -> Path:
-    return Path(os.fsdecode(value))
-
-
-_to_bytes = msgspec.msgpack.Encoder(enc_hook=os.fsencode)
-_works = msgspec.msgpack.Decoder(list[Work], dec_hook=_decode_path)
-_checked = msgspec.msgpack.Decoder(list[Checked])
+_works = processes.decoder(list[Work])
+_checked = processes.decoder(list[Checked])
 
 
 # ── in a process of the crew ─────────────────────────────────────────────────────────────────────────────────────────
@@ -173,17 +141,7 @@ _checker: Checker | None = None
 
 def _begin(categories: dict[str, str | None], synonyms: Path | None, phrases: Path | None) -> None:
     global _checker  # the pool has no other place for what its processes keep
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     _checker = Checker(categories, synonyms, phrases)
-
-
-def _end_with_parent() -> None:
-    """A pool's processes wait for work for ever, even if whoever gave it was killed."""
-    parent = multiprocessing.parent_process()
-    assert parent
-    connection.wait([parent.sentinel])
-    os._exit(1)
 
 
 def _check(works: bytes) -> bytes:
@@ -192,4 +150,4 @@ def _check(works: bytes) -> bytes:
         Checked(*_checker.check(each.turns, each.scene, kind=each.kind, context=each.context, language=each.language))
         for each in _works.decode(works)
     ]
-    return _to_bytes.encode(told)
+    return processes.encode(told)

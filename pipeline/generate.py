@@ -27,7 +27,7 @@ from pipeline.llm.endpoint import Endpoint, endpoint
 from pipeline.llm.journal import Journal
 from pipeline.llm.prices import find_price, load_prices
 from pipeline.llm.wire import Sender, Wire
-from pipeline.loop import Loop, Made
+from pipeline.loop import Loop, Made, TakesSettled
 from pipeline.making import Maker
 from pipeline.metrics import Metrics
 from pipeline.options import read_options
@@ -43,9 +43,8 @@ from pipeline.settings import GenerateSettings
 if TYPE_CHECKING:
     from pipeline.crew import Crew
     from pipeline.quality.survey import Survey
-    from pipeline.samples.shards import Shards
 
-MANY = 1000  # samples for whose checks other processes are worth starting
+MANY = 1000  # samples for whose checks and shards other processes are worth starting
 OFFLINE = "offline writer (rules, not a language model)"
 
 # What changes how a run goes and not what it makes.
@@ -284,10 +283,16 @@ def _embeds(run: Run) -> bool:
     return run.source.is_quickstart if chosen is None else chosen
 
 
-def _open_shards(run: Run) -> Shards:
-    from pipeline.samples.shards import Shards
+def _open_shards(run: Run) -> TakesSettled:
+    """Return what writes shards; its libraries load now, in this process or in another."""
+    folder, size, embeds = run.folder.shards, run.settings.shard_size, _embeds(run)
+    if len(run.source.plan) < MANY:
+        from pipeline.samples.shards import Shards
 
-    return Shards(run.folder.shards, run.settings.shard_size, embed_images=_embeds(run))
+        return Shards(folder, size, embed_images=embeds)
+    from pipeline.shard_process import ShardProcess
+
+    return ShardProcess(folder, size, embed_images=embeds)
 
 
 def _finish(run: Run, loop: Loop, journal: Journal) -> Survey | None:

@@ -7,7 +7,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 
@@ -17,9 +17,6 @@ from pipeline.making import Checked, Maker
 from pipeline.progress import Progress
 from pipeline.records import Reject, Sample
 from pipeline.samples.plan import Planned
-
-if TYPE_CHECKING:
-    from pipeline.samples.shards import Shards
 
 AT_ONCE = 16  # samples begun between two looks at the network
 LOAD_AFTER_S = 0.12  # until as many requests as allowed are on their way, and before the first answers
@@ -43,9 +40,14 @@ class Made(msgspec.Struct):
         return self.samples.total() + self.reasons.total()
 
 
-def _settle(shards: Shards, settled: Sequence[tuple[int, Sample | None]]) -> None:
-    for index, sample in settled:
-        shards.settle(index, sample)
+class TakesSettled(Protocol):
+    """What writes shards: ``Shards``, here or in a process of its own."""
+
+    def settle(self, settled: Sequence[tuple[int, Sample | None]]) -> None:
+        """Take what became of planned samples, by their places in the plan."""
+
+    def finish(self, planned: int) -> list[Path]:
+        """Write the last shard, and return where all are."""
 
 
 class Loop:
@@ -55,7 +57,7 @@ class Loop:
         self,
         client: Client,
         maker: Maker,
-        open_shards: Callable[[], Shards],
+        open_shards: Callable[[], TakesSettled],
         progress: Progress,
         *,
         workers: int,
@@ -77,7 +79,7 @@ class Loop:
         self._client = client
         self._maker = maker
         self._open_shards = open_shards
-        self._shards: Shards | None = None
+        self._shards: TakesSettled | None = None
         self._settled: list[tuple[int, Sample | None]] = []  # and not yet in the hands of the shards
         self._has_room = asyncio.Event()
         self._ended = asyncio.Event()
@@ -109,7 +111,7 @@ class Loop:
             raise self._stopped
 
     async def _keep_shards(self) -> None:
-        """Hand to the shards what is settled, in a thread: what they load and write would hold up all requests."""
+        """Hand to the shards what is settled, in a thread: what they load and write takes long."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), LOAD_AFTER_S)
         self._shards = await asyncio.to_thread(self._open_shards)
@@ -118,7 +120,7 @@ class Loop:
                 await asyncio.wait_for(self._ended.wait(), HAND_OVER_EVERY_S)
             settled, self._settled = self._settled, []
             try:
-                await asyncio.to_thread(_settle, self._shards, settled)
+                await asyncio.to_thread(self._shards.settle, settled)
             except PipelineError as error:
                 self.stop(error)
             self._has_room.set()

@@ -23,7 +23,7 @@ from pipeline.llm.money import NO_HOLD, Hold, Money
 
 APPLICATION_ID = 0x564C4A31  # "VLJ1" in the file's header, so that `file` and we can tell what it is
 VERSION = 1
-CHECKPOINT_EVERY = 3000  # replies: 2 to 3 seconds of a fast server, and 64 MB of log
+CHECKPOINT_EVERY = 6000  # replies: 5 seconds of a fast server, and 128 MB of log
 FORCE_EVERY_S = 0.04  # with the time that a disk takes, a reply is safe from a power cut within 50 ms
 START_BYTES = 3  # of a key, to look it up in memory first: of 100,000 other keys, 1 in 170 begins like one of these
 PAGE_BYTES = 8192  # a few replies a page: at SQLite's 4096 most of them would spill over onto a page of their own

@@ -242,14 +242,15 @@ class Shards:
         self._open: dict[int, dict[int, Sample | None]] = {}
         self._settled = 0
 
-    def settle(self, index: int, sample: Sample | None) -> None:
-        """Take what became of the ``index``-th planned sample: a sample, or ``None`` where it was rejected."""
-        number = index // self._size
-        settled = self._open.setdefault(number, {})
-        settled[index] = sample
-        self._settled += 1
-        if len(settled) == self._size:
-            self._write(number)
+    def settle(self, settled: Iterable[tuple[int, Sample | None]]) -> None:
+        """Take what became of planned samples, by their places in the plan: ``None`` where one was rejected."""
+        for index, sample in settled:
+            number = index // self._size
+            shard = self._open.setdefault(number, {})
+            shard[index] = sample
+            self._settled += 1
+            if len(shard) == self._size:
+                self._write(number)
 
     def finish(self, planned: int) -> list[Path]:
         """Write the last shard, and return where all are, in plan order.

@@ -1,0 +1,80 @@
+"""Processes beside the one that asks: how they are started, how they end, and the bytes that go to them and back."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def start(processes: int, prepare: Callable[..., None], *setup: Any) -> ProcessPoolExecutor:
+    """Start processes, which takes some milliseconds, and not until the first work is theirs as usual.
+
+    They do not hear Ctrl-C, and end with this process, however it ends.
+
+    Args:
+        processes: How many.
+        prepare: A function of a module, called in each of them before any work.
+        setup: What it is called with.
+    """
+    # Spawned, not forked: a fork would take this process's threads, sockets and journal along.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin, (prepare, setup))
+    with _interrupts_held_back():
+        for _ in range(processes):  # a process is started for each piece of work that finds none at leisure
+            pool.submit(os.getpid)
+    return pool
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Have processes that are started here not hear Ctrl-C, which reaches all those of a terminal."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin(prepare: Callable[..., None], setup: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    prepare(*setup)
+
+
+def _end_with_parent() -> None:
+    """A pool's processes wait for work for ever, even if whoever gave it was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def encode(records: Any) -> bytes:
+    """Return records as MessagePack, which takes a tenth of the time and of the room that pickling them does."""
+    return _encoder.encode(records)
+
+
+def decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
+    """Return what reads the bytes of ``encode`` as records of a type."""
+    return msgspec.msgpack.Decoder(kind, dec_hook=_decode_path)
+
+
+def _decode_path(kind: type, value: bytes) -> Path:
+    return Path(os.fsdecode(value))
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=os.fsencode)
