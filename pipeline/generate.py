@@ -35,16 +35,14 @@ from pipeline.planning import Source, read_source
 from pipeline.progress import Progress
 from pipeline.prompting.render import Prompt, build_prompt
 from pipeline.quality.checker import Checker, file_digest
-from pipeline.records import Reject
 from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
 from pipeline.settings import GenerateSettings
 
 if TYPE_CHECKING:
     from pipeline.crew import Crew
-    from pipeline.quality.survey import Survey
 
-MANY = 1000  # samples for whose checks and shards other processes are worth starting
+MANY = 1000  # samples for whose checks and files other processes are worth starting
 OFFLINE = "offline writer (rules, not a language model)"
 
 # What changes how a run goes and not what it makes.
@@ -206,7 +204,7 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
         loop = Loop(
             client,
             run.maker,
-            lambda: _open_shards(run),
+            lambda: _open_files(run),
             progress,
             workers=2 * settings.concurrency,  # more than may be in flight: who waits for the next try sends nothing
             check=crew.check if crew else None,
@@ -231,13 +229,13 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
             raise
         finally:
             metrics.write()
-    from pipeline import finishing  # its libraries take as long to load as all else before the first request
-
-    survey = _finish(run, loop, journal)
-    finished = record | {"status": "complete", "finished_at": _now()} | _figures(loop.made, client)
+    made, files = loop.made, loop.files
+    planned = made.settled if settings.count_good else len(run.source.plan)
+    files.finish(planned, [made.rejects[index] for index in sorted(made.rejects)])
+    finished = record | {"status": "complete", "finished_at": _now()} | _figures(made, client)
     folder.write_record(finished)
-    finishing.write_words(folder, finished, survey)
-    made, tally = loop.made, client.tally
+    files.write_words(finished)
+    tally = client.tally
     return Outcome(folder, dict(made.samples), dict(made.reasons), tally.sent, tally.kept, tally.cost_usd)
 
 
@@ -283,36 +281,17 @@ def _embeds(run: Run) -> bool:
     return run.source.is_quickstart if chosen is None else chosen
 
 
-def _open_shards(run: Run) -> TakesSettled:
-    """Return what writes shards; its libraries load now, in this process or in another."""
-    folder, size, embeds = run.folder.shards, run.settings.shard_size, _embeds(run)
+def _open_files(run: Run) -> TakesSettled:
+    """Return what writes the files, here or in a process of its own; its libraries load now."""
+    folder, size = run.folder.path, run.settings.shard_size
+    embeds, checked = _embeds(run), run.maker.checker is not None
     if len(run.source.plan) < MANY:
-        from pipeline.samples.shards import Shards
+        from pipeline.files import Files
 
-        return Shards(folder, size, embed_images=embeds)
-    from pipeline.shard_process import ShardProcess
+        return Files(folder, size, embed_images=embeds, checked=checked)
+    from pipeline.file_process import FileProcess
 
-    return ShardProcess(folder, size, embed_images=embeds)
-
-
-def _finish(run: Run, loop: Loop, journal: Journal) -> Survey | None:
-    """Write the last shard and the Parquet files; return what was seen on the way, where samples are checked."""
-    from pipeline import finishing
-    from pipeline.quality.survey import Survey
-    from pipeline.samples.shards import reject_row
-
-    made = loop.made
-    shards = loop.finish(made.settled if run.settings.count_good else len(run.source.plan))
-    rejects = (made.rejects[index] for index in sorted(made.rejects))
-    rows = (reject_row(reject, _last_reply(reject, journal)) for reject in rejects)
-    survey = Survey() if run.maker.checker else None
-    finishing.write_files(run.folder, shards, rows, survey, embed_images=_embeds(run))
-    return survey
-
-
-def _last_reply(reject: Reject, journal: Journal) -> str | None:
-    reply = journal.find(bytes.fromhex(reject.request_hash)) if reject.request_hash else None
-    return reply.content if reply else None
+    return FileProcess(folder, size, embed_images=embeds, checked=checked)
 
 
 def _begin_record(run: Run, base_url: str | None) -> dict[str, Any]:

@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -21,7 +20,7 @@ from pipeline.samples.plan import Planned
 AT_ONCE = 16  # samples begun between two looks at the network
 LOAD_AFTER_S = 0.12  # until as many requests as allowed are on their way, and before the first answers
 HAND_OVER_EVERY_S = 0.1
-MOST_SETTLED = 2000  # samples that wait for the shards
+MOST_SETTLED = 2000  # samples that wait to be written
 
 
 class Made(msgspec.Struct):
@@ -41,13 +40,16 @@ class Made(msgspec.Struct):
 
 
 class TakesSettled(Protocol):
-    """What writes shards: ``Shards``, here or in a process of its own."""
+    """What writes the files of a run: ``Files``, in this process or in one of its own."""
 
     def settle(self, settled: Sequence[tuple[int, Sample | None]]) -> None:
         """Take what became of planned samples, by their places in the plan."""
 
-    def finish(self, planned: int) -> list[Path]:
-        """Write the last shard, and return where all are."""
+    def finish(self, planned: int, rejects: list[Reject]) -> None:
+        """Write the last of the samples, and the rejects."""
+
+    def write_words(self, record: dict[str, Any]) -> None:
+        """Write what people read."""
 
 
 class Loop:
@@ -57,7 +59,7 @@ class Loop:
         self,
         client: Client,
         maker: Maker,
-        open_shards: Callable[[], TakesSettled],
+        open_files: Callable[[], TakesSettled],
         progress: Progress,
         *,
         workers: int,
@@ -68,7 +70,7 @@ class Loop:
         Args:
             client: Asks.
             maker: Makes one sample.
-            open_shards: Returns what takes that which is settled. Its libraries take as long to load as all else before
+            open_files: Returns what takes that which is settled. Its libraries take as long to load as all else before
                 the first request, so it is called in a thread once requests are on their way.
             progress: Shows the counts.
             workers: Samples in the making at once. More than may be in flight: a worker that waits for its next try
@@ -78,9 +80,9 @@ class Loop:
         self.made = Made()
         self._client = client
         self._maker = maker
-        self._open_shards = open_shards
-        self._shards: TakesSettled | None = None
-        self._settled: list[tuple[int, Sample | None]] = []  # and not yet in the hands of the shards
+        self._open_files = open_files
+        self._files: TakesSettled | None = None
+        self._settled: list[tuple[int, Sample | None]] = []  # and not yet handed over
         self._has_room = asyncio.Event()
         self._ended = asyncio.Event()
         self._progress = progress
@@ -100,7 +102,7 @@ class Loop:
         todo = iter(enumerate(plan))
         wanted = len(plan) if count_good is None else count_good
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_shards())
+            group.create_task(self._keep_files())
             async with asyncio.TaskGroup() as workers:
                 for begun in range(min(self._workers, wanted)):
                     workers.create_task(self._work(todo, wanted))
@@ -110,25 +112,26 @@ class Loop:
         if self._stopped:
             raise self._stopped
 
-    async def _keep_shards(self) -> None:
-        """Hand to the shards what is settled, in a thread: what they load and write takes long."""
+    async def _keep_files(self) -> None:
+        """Hand over what is settled, in a thread: what takes it loads and writes for long."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), LOAD_AFTER_S)
-        self._shards = await asyncio.to_thread(self._open_shards)
+        self._files = await asyncio.to_thread(self._open_files)
         while self._settled or not self._ended.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), HAND_OVER_EVERY_S)
             settled, self._settled = self._settled, []
             try:
-                await asyncio.to_thread(self._shards.settle, settled)
+                await asyncio.to_thread(self._files.settle, settled)
             except PipelineError as error:
                 self.stop(error)
             self._has_room.set()
 
-    def finish(self, planned: int) -> list[Path]:
-        """Write the last shard once ``run`` has ended, and return where all are, in plan order."""
-        assert self._shards
-        return self._shards.finish(planned)
+    @property
+    def files(self) -> TakesSettled:
+        """What has taken all that is settled, once ``run`` has ended."""
+        assert self._files
+        return self._files
 
     async def _work(self, todo: Iterator[tuple[int, Planned]], wanted: int) -> None:
         # Never more begun than can all be good: a reject makes room for the next one of the plan.

@@ -19,9 +19,7 @@ T = TypeVar("T")
 
 
 def start(processes: int, prepare: Callable[..., None], *setup: Any) -> ProcessPoolExecutor:
-    """Start processes, which takes some milliseconds, and not until the first work is theirs as usual.
-
-    They do not hear Ctrl-C, and end with this process, however it ends.
+    """Start processes, which takes some milliseconds; they do not hear Ctrl-C, and end with this one, however it ends.
 
     Args:
         processes: How many.
