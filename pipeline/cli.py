@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.llm.faults import Faults
 from pipeline.progress import printable
-from pipeline.records import Record
 from pipeline.review.settings import ReviewSettings
 from pipeline.settings import (
     ChatSettings,
@@ -32,6 +31,7 @@ from pipeline.settings import (
     ScenesSettings,
     ShowSettings,
 )
+from pipeline.validated import Record
 
 INTERRUPTED = 130  # what a shell reports for a process ended by Ctrl-C
 

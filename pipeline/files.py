@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.errors import RunStopped
-from pipeline.llm.journal import Journal
 from pipeline.records import Reject, Sample
 from pipeline.samples.columns import build_table
 from pipeline.samples.run import RunFolder
@@ -70,9 +69,7 @@ class Files:
         """
         shards = self._shards.finish(planned)
         write_parquet(self._folder.samples, map(self._surveyed, shards), SCHEMA)
-        with contextlib.closing(Journal(self._folder.journal)) as journal:
-            rows = (reject_row(reject, _last_reply(reject, journal)) for reject in rejects)
-            write_parquet(self._folder.rejects, in_batches(self._seen(rows), REJECT_SCHEMA), REJECT_SCHEMA)
+        write_parquet(self._folder.rejects, in_batches(self._rows_of(rejects), REJECT_SCHEMA), REJECT_SCHEMA)
 
     def _surveyed(self, shard: Path) -> pa.Table:
         table = read_shard(shard)
@@ -92,11 +89,18 @@ class Files:
         write_shard_tables(shard, [table], embed_images=self._embed)
         return table
 
-    def _seen(self, rejects: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for row in rejects:
-            if self._survey:
-                self._survey.take_reject(row)
-            yield row
+    def _rows_of(self, rejects: list[Reject]) -> Iterator[dict[str, Any]]:
+        if not rejects:
+            return
+        from pipeline.llm.journal import Journal
+
+        with contextlib.closing(Journal(self._folder.journal)) as journal:
+            for reject in rejects:
+                paid = journal.find(bytes.fromhex(reject.request_hash)) if reject.request_hash else None
+                row = reject_row(reject, paid.content if paid else None)
+                if self._survey:
+                    self._survey.take_reject(row)
+                yield row
 
     def write_words(self, record: dict[str, Any]) -> None:
         """Write what people read of a finished run: the dataset card, and where it was checked the report and figures.
@@ -136,8 +140,3 @@ def _findings_column(rows: list[dict[str, Any]]) -> pa.Array:
     """Return the findings of rows as their column."""
     schema = pa.schema([SCHEMA.field("findings")])
     return build_table(rows, schema).column(0).chunk(0)
-
-
-def _last_reply(reject: Reject, journal: Journal) -> str | None:
-    reply = journal.find(bytes.fromhex(reject.request_hash)) if reject.request_hash else None
-    return reply.content if reply else None

@@ -1,8 +1,7 @@
 """The nouns that travel through the pipeline.
 
-Those that come by the hundred thousand are ``msgspec`` structs: a validated box of pydantic's costs five times the
-time and memory, and COCO train2017 has 860,001. What a person writes by hand (settings, ``kind.toml``, seed examples)
-and what a model writes (replies) is pydantic, for its messages.
+They come by the hundred thousand and are ``msgspec`` structs: a validated box of pydantic's costs five times the time
+and memory, and COCO train2017 has 860,001. What people and models write is in ``validated``.
 """
 
 from __future__ import annotations
@@ -11,25 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 ContextPart = Literal["captions", "boxes"]
 """What of a scene a kind may be shown."""
-
-
-class Record(BaseModel):
-    """Base of the hand-written and model-written records: frozen, and strict about unknown fields."""
-
-    # Built when first used: a command uses two or three of the dozens that are loaded with it.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-def first_fault(error: ValidationError) -> str:
-    """Return the first of pydantic's findings as ``field: what is wrong``, or without a field where it has none."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    told = first["msg"].removeprefix("Value error, ")
-    return f"{where}: {told}" if where else told
 
 
 class Box(msgspec.Struct, frozen=True, gc=False, array_like=True):

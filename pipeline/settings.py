@@ -15,7 +15,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from pipeline.errors import PipelineError
 from pipeline.options import read_counts, read_options, read_parts, read_weights
-from pipeline.records import Record
+from pipeline.validated import Record
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 URL_VARIABLE = "OPENAI_BASE_URL"

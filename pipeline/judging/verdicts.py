@@ -10,7 +10,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from pipeline.prompting.replies import Reply, UnreadableReply
-from pipeline.records import Verdict, first_fault
+from pipeline.records import Verdict
+from pipeline.validated import first_fault
 
 
 class Judgement(Reply):

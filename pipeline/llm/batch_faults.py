@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from pydantic import Field
 
-from pipeline.records import Record
+from pipeline.validated import Record
 
 
 class BatchFaults(Record):

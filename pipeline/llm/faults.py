@@ -15,7 +15,7 @@ from typing import Any, Self
 import msgspec
 from pydantic import ConfigDict, Field, model_validator
 
-from pipeline.records import Record
+from pipeline.validated import Record
 
 
 class Fault(Enum):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from pipeline.errors import PipelineError
-from pipeline.records import Record, first_fault
+from pipeline.validated import Record, first_fault
 
 _SHIPPED = Path(__file__).with_suffix(".toml")
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")

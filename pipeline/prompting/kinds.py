@@ -24,7 +24,8 @@ from pydantic import Field, ValidationError
 from pipeline.errors import PipelineError
 from pipeline.prompting.context import can_describe, describe
 from pipeline.prompting.replies import Form, Shape, UnreadableReply, describe_form, read_reply
-from pipeline.records import Box, ContextPart, Record, Scene, Turn, first_fault
+from pipeline.records import Box, ContextPart, Scene, Turn
+from pipeline.validated import Record, first_fault
 
 _PACKAGE = Path(__file__).parents[1]
 SYSTEM_NAMES = frozenset({"reply_format", "sees_captions", "sees_boxes", "min_turns", "max_turns", "closed_questions"})

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.records import Message, Turn, first_fault
+from pipeline.records import Message, Turn
+from pipeline.validated import first_fault
 
 Shape = Literal["turns", "pair", "answer"]
 """``turns``: several questions and answers; ``pair``: one of each; ``answer``: an answer to a drawn question."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 from pydantic import Field
 
-from pipeline.records import Record
+from pipeline.validated import Record
 
 _READ = Parameter(group=Group("What to read", sort_key=1))
 _REVIEW = Parameter(group=Group("Review", sort_key=2))

@@ -20,8 +20,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from pipeline.errors import PipelineError
 from pipeline.samples.files import write_text
 
@@ -49,6 +47,8 @@ class RunFolder:
         Raises:
             PipelineError: Another process holds it, it holds something else than a run, or it cannot be written to.
         """
+        import filelock  # here, since only one of the processes of a run holds the folder
+
         try:
             self._refuse_strangers()
             self.shards.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 from pipeline.errors import PipelineError
 from pipeline.quality.reading.plurals import is_plural, plural_of, singular_of
 from pipeline.quality.reading.sentences import Text
-from pipeline.records import Record, first_fault
+from pipeline.validated import Record, first_fault
 
 _SHIPPED = Path(__file__).with_name("coco.toml")
 

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipeline.errors import PipelineError
 from pipeline.quality.texts.words import words_of
-from pipeline.records import Record, first_fault
+from pipeline.validated import Record, first_fault
 
 _SHIPPED = Path(__file__).with_name("phrases.toml")
 _PIECE = re.compile(r"\{([a-z_]+)\}")  # not a count such as {0,3}
