@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import hashlib
@@ -26,7 +25,7 @@ from pipeline.llm.dialect import Dialect
 from pipeline.llm.endpoint import Endpoint, endpoint
 from pipeline.llm.journal import Journal
 from pipeline.llm.prices import find_price, load_prices
-from pipeline.llm.wire import Sender, Wire
+from pipeline.llm.wire import Sender, Wire, run_loop
 from pipeline.loop import Loop, Made, TakesSettled
 from pipeline.making import Maker
 from pipeline.metrics import Metrics
@@ -115,7 +114,7 @@ def generate(settings: GenerateSettings, say: Callable[[str], None]) -> Outcome 
         try:
             _announce(run, say)
             with _server(settings) as base_url:
-                return asyncio.run(_run(run, journal, base_url, key))
+                return run_loop(_run(run, journal, base_url, key))
         finally:
             journal.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.judging.verdicts import RESPONSE_FORMAT
 from pipeline.llm.client import Client
 from pipeline.llm.endpoint import endpoint
 from pipeline.llm.journal import Journal
-from pipeline.llm.wire import Wire
+from pipeline.llm.wire import Wire, run_loop
 from pipeline.settings import CheckSettings
 
 _READ = ["id", "messages", "claims", "captions", "boxes", "context"]
@@ -44,7 +43,7 @@ def second_opinion(samples: Path, out: Path, settings: CheckSettings, say: Calla
     key = api_key(settings)
     journal = Journal(out / "judge.sqlite")
     try:
-        return asyncio.run(_ask(samples, out, settings, key, journal, say)).figures()
+        return run_loop(_ask(samples, out, settings, key, journal, say)).figures()
     finally:
         journal.close()
 

@@ -1,27 +1,43 @@
 """Bytes to the server and bytes back, as an ``openai`` client would send them, at a tenth of its processor time.
 
 Address, key and headers are those of the real client. Only the way between is shorter: that builds and copies pydantic
-and httpx objects for every request, which costs more than all the rest of a sample, so a body goes straight to aiohttp,
-the client's own transport. Nor has each request a timer of its own: since all may take equally long, the one that was
-sent first is always the next to be late, and one look at it now and then is enough.
+and httpx objects for every request, which costs more than all the rest of a sample, so a body goes straight to libcurl,
+whose sockets the event loop watches. aiohttp, the client's own fast transport, takes twice the processor time of that
+and longer to load than all else before the first request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import select
+import ssl
+from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-import yarl
+import pycurl
 
 from pipeline.llm.endpoint import Endpoint
 from pipeline.llm.failures import Declined, Unanswered
 
+NATIVE_CA = 1 << 4  # CURLSSLOPT_NATIVE_CA, which pycurl names since 7.49
 CONNECT_S = 15.0  # longer than any healthy handshake across the world
-LOOK_S = 1.0  # most seconds between two looks for late answers
+_NEVER_REACHED = frozenset({
+    pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_CONNECT, pycurl.E_URL_MALFORMAT,
+    pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_SSL_CONNECT_ERROR, pycurl.E_SSL_CACERT, pycurl.E_SSL_CACERT_BADFILE,
+    pycurl.E_PEER_FAILED_VERIFICATION,
+})  # fmt: skip
+
+
+T = TypeVar("T")
+
+
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that posts, in an event loop that can watch sockets of others; Windows' usual one cannot."""
+    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(main)
 
 
 class Sender(Protocol):
@@ -51,38 +67,31 @@ class Wire:
         Args:
             endpoint: The server, and the key to it.
             connections: Most of them.
-            timeout_s: A request without a whole answer for so long has failed, give or take an eighth or a second.
+            timeout_s: A request without a whole answer for so long has failed.
         """
         self.url = endpoint.url
-        self._url = yarl.URL(f"{self.url}/chat/completions")
-        self._headers = endpoint.headers()
+        self._options = _options(endpoint, timeout_s)
         self._connections = connections
-        self._timeout_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
-        self._flying: dict[asyncio.Task[Any], float] = {}  # when each was sent, oldest first
-        self._late: set[asyncio.Task[Any]] = set()
-        self._watch: asyncio.Task[NoReturn] | None = None
+        self._sockets: dict[int, int] = {}  # of connections that have been used, by their ports on this side
+        self._idle: list[_Exchange] = []
+        self._flying: dict[pycurl.Curl, _Exchange] = {}
 
     async def __aenter__(self) -> Wire:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=60),
-            headers=self._headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_S, self._timeout_s)),
-            proxy=_proxy(self._url),
-        )
-        self._watch = asyncio.create_task(self._end_late_ones())
+        self._multi = multi = pycurl.CurlMulti()
+        multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, self._connections)
+        multi.setopt(pycurl.M_MAXCONNECTS, self._connections)  # kept open
+        self._watch = _Watch(multi, self._settle)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._watch:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
-        if self._session:
-            await self._session.close()
+        for exchange in list(self._flying.values()):
+            self._give_up(exchange)
+        self._watch.close()
+        for exchange in self._idle:
+            exchange.curl.close()
+        self._multi.close()
 
     async def post(self, body: bytes) -> bytes:
         """Return the body of the server's answer.
@@ -91,50 +100,213 @@ class Wire:
             Unanswered: No connection, one that broke, or no answer in time.
             Declined: An answer that is no success.
         """
-        assert self._session, "a wire is used as a context manager"
-        task = asyncio.current_task()
-        assert task
-        self._flying[task] = asyncio.get_running_loop().time()
+        exchange = self._idle.pop() if self._idle else _Exchange(self._options, self._sockets)
         try:
-            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
-                answer = await response.read()
+            while True:
+                ended = exchange.begin(body)
+                self._flying[exchange.curl] = exchange
+                self._multi.add_handle(exchange.curl)
+                fault = await ended
+                if not exchange.is_stale:
+                    return exchange.answer(fault)
         except asyncio.CancelledError:
-            if task not in self._late or task.uncancel():  # cancelled by somebody else, too
-                raise
-            raise Unanswered(f"no answer within {self._timeout_s:g} s", timed_out=True) from None
-        except TimeoutError as error:
-            raise _unanswered(error, timed_out=True) from error
-        except aiohttp.ClientError as error:
-            raise _unanswered(error) from error
+            self._give_up(exchange)
+            raise
         finally:
-            del self._flying[task]
-            self._late.discard(task)
-        if response.status < 300:
-            return answer
-        headers = {name.decode().lower(): value.decode(errors="replace") for name, value in response.raw_headers}
-        raise Declined(response.status, headers, answer)
+            self._idle.append(exchange)
 
-    async def _end_late_ones(self) -> NoReturn:
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(min(LOOK_S, self._timeout_s / 8))
-            earliest = loop.time() - self._timeout_s
-            for task, sent_at in self._flying.items():
-                if sent_at > earliest:
-                    break
-                if task not in self._late:
-                    self._late.add(task)
-                    task.cancel()
+    def _settle(self) -> None:
+        """Tell those who wait what has ended."""
+        waiting = 1
+        while waiting:
+            waiting, good, bad = self._multi.info_read()
+            for curl in good:
+                self._end(curl, None)
+            for curl, code, words in bad:
+                self._end(curl, _unanswered(code, words, curl))
+
+    def _end(self, curl: pycurl.Curl, fault: Unanswered | None) -> None:
+        exchange = self._flying.pop(curl)
+        if not fault:
+            exchange.note_socket()
+        self._multi.remove_handle(curl)
+        if not exchange.ended.done():  # else it was cancelled in this very moment
+            exchange.ended.set_result(fault)
+
+    def _give_up(self, exchange: _Exchange) -> None:
+        """Close the connection of a request that nobody waits for any more."""
+        if self._flying.pop(exchange.curl, None):
+            self._multi.remove_handle(exchange.curl)
+        exchange.ended.cancel()
 
 
-def _unanswered(error: Exception, *, timed_out: bool = False) -> Unanswered:
-    reached = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
-    return Unanswered(str(error) or type(error).__name__, reached=reached, timed_out=timed_out)
+def _options(endpoint: Endpoint, timeout_s: float) -> dict[int, Any]:
+    """Return what all requests have in common, as libcurl's options."""
+    url = f"{endpoint.url}/chat/completions"
+    headers = [f"{name}: {value}" if value else f"{name};" for name, value in endpoint.headers().items()]
+    return {
+        pycurl.URL: url.encode(),
+        pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,  # a connection for each in flight, as others of the field
+        pycurl.POST: 1,
+        pycurl.HTTPHEADER: [header.encode() for header in [*headers, "Expect:"]],
+        pycurl.ACCEPT_ENCODING: "gzip, deflate",
+        pycurl.PROXY: _proxy(url),
+        pycurl.CONNECTTIMEOUT_MS: max(1, int(1000 * min(CONNECT_S, timeout_s))),
+        pycurl.TIMEOUT_MS: max(1, int(1000 * timeout_s)),
+        pycurl.TCP_KEEPALIVE: 1,  # else what lies between forgets a connection that waits for minutes
+        pycurl.NOSIGNAL: 1,
+        **(_trusted() if url.lower().startswith("https:") else {}),
+    }
 
 
-def _proxy(url: yarl.URL) -> str | None:
-    """Return the proxy that the environment names for an address; none for this machine's own."""
-    host = url.host or ""
+class _Exchange:
+    """One request and its answer; used again and again, since its options take longer to set than a request to send."""
+
+    def __init__(self, options: dict[int, Any], sockets: dict[int, int]) -> None:
+        self._sockets = sockets
+        self._head: list[bytes] = []
+        self._body: list[bytes] = []
+        self._was_sent = False
+        self.is_stale = False
+        """Whether the connection that was to be used had been closed before anything was sent."""
+        self.ended: asyncio.Future[Unanswered | None]
+        self.curl = curl = pycurl.Curl()
+        for option, value in options.items():
+            curl.setopt(option, value)
+        curl.setopt(pycurl.HEADERFUNCTION, self._head.append)
+        curl.setopt(pycurl.WRITEFUNCTION, self._body.append)
+        curl.setopt(pycurl.PREREQFUNCTION, self._may_send)
+
+    def begin(self, body: bytes) -> asyncio.Future[Unanswered | None]:
+        """Take what to send, and return what ends with the answer, or with the reason that there is none."""
+        self._head.clear()
+        self._body.clear()
+        self._was_sent = self.is_stale = False
+        self.curl.setopt(pycurl.POSTFIELDS, body)
+        self.ended = asyncio.get_running_loop().create_future()
+        return self.ended
+
+    def answer(self, fault: Unanswered | None) -> bytes:
+        """Return what came, or raise what came instead."""
+        if fault:
+            raise fault
+        body = b"".join(self._body)
+        status = self.curl.getinfo(pycurl.RESPONSE_CODE)
+        if status < 300:
+            return body
+        raise Declined(status, _headers(self._head), body)
+
+    def note_socket(self) -> None:
+        """Remember by which socket the answer came."""
+        self._sockets[self.curl.getinfo(pycurl.LOCAL_PORT)] = self.curl.getinfo(pycurl.ACTIVESOCKET)
+
+    def _may_send(self, their_ip: str, our_ip: str, their_port: int, our_port: int) -> int:
+        # libcurl would send again by itself where a connection breaks: the first may have been read, and be billed. Nor
+        # does it look before it sends whether a connection that lay idle has been closed, as servers do after a while.
+        if our_port in self._sockets and not self._was_sent and _is_readable(self._sockets[our_port]):
+            del self._sockets[our_port]
+            self.is_stale = True
+        if self._was_sent or self.is_stale:
+            return int(pycurl.PREREQFUNC_ABORT)
+        self._was_sent = True
+        return int(pycurl.PREREQFUNC_OK)
+
+
+def _is_readable(socket: int) -> bool:
+    """Tell whether something has come: on a connection where nothing was asked for, its end."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([socket], [], [], 0)[0])
+    look = select.poll()
+    look.register(socket, select.POLLIN)
+    return bool(look.poll(0))
+
+
+class _Watch:
+    """Has the event loop watch libcurl's sockets and timers."""
+
+    def __init__(self, multi: pycurl.CurlMulti, settle: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._multi = multi
+        self._settle = settle
+        self._timer: asyncio.Handle | None = None
+        self._watched: dict[int, int] = {}  # directions by socket
+        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch_socket)
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._wait)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        for socket in list(self._watched):
+            self._watch_socket(pycurl.POLL_REMOVE, socket)
+        self._wait(-1)
+
+    def _watch_socket(self, directions: int, socket: int, *_: object) -> None:
+        before = self._watched.pop(socket, 0)
+        now = 0 if directions == pycurl.POLL_REMOVE else directions
+        if now:
+            self._watched[socket] = now
+        if now & pycurl.POLL_IN and not before & pycurl.POLL_IN:
+            self._loop.add_reader(socket, self._go_on, socket, pycurl.CSELECT_IN)
+        elif before & pycurl.POLL_IN and not now & pycurl.POLL_IN:
+            self._loop.remove_reader(socket)
+        if now & pycurl.POLL_OUT and not before & pycurl.POLL_OUT:
+            self._loop.add_writer(socket, self._go_on, socket, pycurl.CSELECT_OUT)
+        elif before & pycurl.POLL_OUT and not now & pycurl.POLL_OUT:
+            self._loop.remove_writer(socket)
+
+    def _wait(self, milliseconds: int) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if milliseconds == 0:
+            self._timer = self._loop.call_soon(self._time_is_up)
+        elif milliseconds > 0:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        self._go_on(pycurl.SOCKET_TIMEOUT, 0)
+
+    def _go_on(self, socket: int, directions: int) -> None:
+        self._multi.socket_action(socket, directions)
+        self._settle()
+
+
+def _unanswered(code: int, words: str, curl: pycurl.Curl) -> Unanswered:
+    timed_out = code == pycurl.E_OPERATION_TIMEDOUT
+    reached = code not in _NEVER_REACHED and not (timed_out and not curl.getinfo(pycurl.PRETRANSFER_TIME))
+    if code == pycurl.E_ABORTED_BY_CALLBACK:
+        words = "the connection was closed before an answer came"
+    return Unanswered(words or f"libcurl's error {code}", reached=reached, timed_out=timed_out)
+
+
+def _headers(lines: list[bytes]) -> dict[str, str]:
+    """Return the headers of an answer, their names in lower case: the last block, after those of a proxy and of 100."""
+    headers: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(b"HTTP/"):
+            headers = {}
+        name, colon, value = line.partition(b":")
+        if colon:
+            headers[name.decode(errors="replace").strip().lower()] = value.decode(errors="replace").strip()
+    return headers
+
+
+def _trusted() -> dict[int, Any]:
+    """Return whom to trust: whom Python does, by ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` too; else those of certifi."""
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile or paths.capath:
+        told = {pycurl.CAINFO: paths.cafile, pycurl.CAPATH: paths.capath}
+        return {option: path for option, path in told.items() if path}
+    import certifi
+
+    return {pycurl.CAINFO: certifi.where(), pycurl.SSL_OPTIONS: NATIVE_CA}  # Windows keeps its own in no file
+
+
+def _proxy(url: str) -> str:
+    """Return the proxy that the environment names for an address; "" for none, as for this machine's own."""
+    told = urlsplit(url)
+    host = told.hostname or ""
     if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
-        return None
-    return getproxies().get(url.scheme)
+        return ""
+    return getproxies().get(told.scheme, "")

@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from pipeline.llm.endpoint import Endpoint
 from pipeline.llm.remote import Line, Lines, Poster, describe_wire, open_wire, until_one_raises
+from pipeline.llm.wire import run_loop
 
 PAUSE_S = 0.5  # before a lost worker is started again, so that one that cannot live costs little
 END_S = 5.0  # a worker needs milliseconds to end
@@ -122,7 +123,7 @@ def serve(driver: socket.socket) -> None:
     # Ctrl-C reaches all processes of a terminal; the driver lets what is in flight end first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(EOFError, ConnectionError):
-        asyncio.run(_serve(driver))
+        run_loop(_serve(driver))
 
 
 async def _serve(driver: socket.socket) -> None:
