@@ -29,7 +29,7 @@ from pipeline.records import Box, Scene
 from pipeline.samples.columns import build_table
 from pipeline.samples.foreign import read_foreign
 from pipeline.samples.run import RunFolder
-from pipeline.samples.shards import SCHEMA, in_batches, write_parquet
+from pipeline.samples.shards import SCHEMA, in_batches, open_parquet, write_parquet
 from pipeline.settings import CheckSettings, check_serving
 
 BATCH_ROWS = 1000
@@ -90,7 +90,7 @@ def check(path: Path, settings: CheckSettings, say: Callable[[str], None]) -> Ch
     samples = out / "samples.parquet"
     write_parquet(samples, _surveyed(data, settings, survey), SCHEMA)
     if data.folder and data.folder.rejects.exists():
-        for batch in pq.ParquetFile(data.folder.rejects).iter_batches(BATCH_ROWS):
+        for batch in open_parquet(data.folder.rejects).iter_batches(BATCH_ROWS):
             for row in batch.to_pylist():
                 survey.take_reject(row)
     more = {}
@@ -165,7 +165,7 @@ def _annotations(settings: CheckSettings) -> Annotations | None:
 def _labels(path: Path) -> dict[str, str]:
     """Return the categories that a file's boxes name, where nothing tells those that the data set has beyond them."""
     names: set[str] = set()
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=["boxes"]):
             boxes = batch.column("boxes").flatten()
             names.update(boxes.field("label").unique().to_pylist())
@@ -174,7 +174,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 def _read(path: Path) -> Iterator[pa.RecordBatch]:
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             yield from file.iter_batches(BATCH_ROWS, columns=SCHEMA.names)
     except (pa.ArrowException, OSError) as error:
         raise PipelineError(f"cannot read {path}: {' '.join(str(error).split())}") from None

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import Progress
 
@@ -20,6 +19,7 @@ from pipeline.llm.client import Client
 from pipeline.llm.endpoint import endpoint
 from pipeline.llm.journal import Journal
 from pipeline.llm.wire import Wire, run_loop
+from pipeline.samples.shards import open_parquet
 from pipeline.settings import CheckSettings
 
 _READ = ["id", "messages", "claims", "captions", "boxes", "context"]
@@ -98,12 +98,12 @@ async def _ask(
 
 
 def _ids(samples: Path) -> Iterator[str]:
-    with pq.ParquetFile(samples) as file:
+    with open_parquet(samples) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=["id"]):
             yield from batch.column("id").to_pylist()
 
 
 def _rows(samples: Path) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(samples) as file:
+    with open_parquet(samples) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=_READ):
             yield from batch.to_pylist()

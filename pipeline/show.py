@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console, Group
 from rich.panel import Panel
 from rich.text import Text
 
 from pipeline.errors import PipelineError
 from pipeline.samples.run import RunFolder
-from pipeline.samples.shards import read_shard
+from pipeline.samples.shards import open_parquet, read_shard
 from pipeline.settings import ShowSettings
 
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")  # what steers a terminal; line breaks may stay
@@ -53,7 +52,7 @@ def _rows(run: Path) -> Iterator[dict[str, Any]]:
     parquet = RunFolder(run).samples if run.is_dir() else run
     try:
         if parquet.is_file():
-            file = pq.ParquetFile(parquet)
+            file = open_parquet(parquet)
             _check_columns(file.schema_arrow, parquet)
             for batch in file.iter_batches(100, columns=_COLUMNS):
                 yield from batch.to_pylist()
@@ -81,7 +80,7 @@ def _why_none(run: Path) -> str:
     folder = RunFolder(run)
     if not folder.samples.exists():
         return f"{run} has no sample yet: no shard is finished yet; run the same command again to go on"
-    count = pq.ParquetFile(folder.rejects).metadata.num_rows
+    count = open_parquet(folder.rejects).metadata.num_rows
     return f"{run} has no sample: all {count:,} were rejected; {folder.rejects} says why"
 
 

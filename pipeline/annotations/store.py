@@ -1,4 +1,4 @@
-"""What is too much for memory, in temporary files that end with the process, however that ends.
+"""What of the annotations is too much for memory, in temporary files.
 
 A run takes hours, and looks at each scene for a moment. From a file that the system keeps near at hand a scene comes
 back within a few microseconds, and a run of a million samples takes no more memory than one of a thousand.
@@ -7,7 +7,6 @@ back within a few microseconds, and a run of a million samples takes no more mem
 from __future__ import annotations
 
 import os
-import tempfile
 from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,12 +16,11 @@ from zlib import crc32
 import msgspec
 
 from pipeline.annotations.rows import Id
-from pipeline.errors import PipelineError
 from pipeline.records import Scene
+from pipeline.temporary import Store
 
 Item = TypeVar("Item")
 
-IN_MEMORY_BYTES = 2**22  # a small set of annotations comes to no file, which makes a start 0.04 s quicker
 PARTS = 61  # of COCO train2017, one takes about 10 MB; prime, so that ids in even steps spread over all
 
 
@@ -35,7 +33,7 @@ class Parts(Generic[Item]):
         Args:
             item: What a row is, as msgspec knows it.
         """
-        self._store = _Store()
+        self._store = Store()
         self._blocks: list[list[tuple[int, int]]] = [[] for _ in range(PARTS)]
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[item]).decode  # type: ignore[valid-type]
@@ -75,7 +73,7 @@ class Scenes(Sequence[Scene]):
     """Scenes that are packed when they are added, and unpacked one at a time."""
 
     def __init__(self) -> None:
-        self._store = _Store()
+        self._store = Store()
         self._starts = array("Q")
         self._lengths = array("I")
         self._encode = msgspec.msgpack.Encoder(enc_hook=os.fsencode).encode
@@ -123,47 +121,3 @@ class Picked(Sequence[Scene]):
 
 def _path(_: type, name: bytes) -> Path:
     return Path(os.fsdecode(name))
-
-
-class _Store:
-    """Byte strings in a temporary file; a few, in memory."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (it lives as long as this object)
-        self._end = 0
-        self._is_at_end = True
-
-    def put(self, data: bytes) -> int:
-        """Append, and return where it begins.
-
-        Raises:
-            PipelineError: The disk is full, or the like.
-        """
-        start = self._end
-        try:
-            if not self._is_at_end:
-                self._file.seek(start)
-                self._is_at_end = True
-            self._file.write(data)
-        except OSError as error:
-            raise _fault(error) from error
-        self._end += len(data)
-        return start
-
-    def get(self, start: int, length: int) -> bytes:
-        """Return what was put.
-
-        Raises:
-            PipelineError: What was put cannot be written after all, or not be read.
-        """
-        self._is_at_end = False
-        try:
-            self._file.seek(start)
-            return self._file.read(length)
-        except OSError as error:
-            raise _fault(error) from error
-
-
-def _fault(error: OSError) -> PipelineError:
-    words = error.strerror or str(error)
-    return PipelineError(f"cannot use the temporary folder: {words}; free some space, or set TMPDIR to another folder")

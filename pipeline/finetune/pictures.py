@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from pipeline.errors import PipelineError
+from pipeline.samples.shards import open_parquet
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -124,7 +125,7 @@ def _row_groups(path: str) -> list[int]:
 
 @lru_cache(maxsize=2)
 def _row_group(path: str, group: int) -> pa.ChunkedArray:
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         name = image_column(file.schema_arrow.names)
         return file.read_row_group(group, columns=[name]).column(name)
 

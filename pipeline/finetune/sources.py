@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.errors import PipelineError
 from pipeline.finetune.pictures import Picture, image_column
 from pipeline.samples.run import RunFolder
+from pipeline.samples.shards import open_parquet
 
 SUFFIXES = (".arrow", ".parquet", ".json", ".jsonl")
 MOST_WEIGHT = 1000
@@ -151,7 +151,7 @@ def _arrow(file: Path) -> Iterator[Entry]:
 
 
 def _parquet(file: Path) -> Iterator[Entry]:
-    with pq.ParquetFile(file) as parquet:
+    with open_parquet(file) as parquet:
         schema = parquet.schema_arrow
         _check_columns(file, schema)
         columns = [name for name in (*_WANTED, "image", "images", "prompt_hash") if name in schema.names]

@@ -62,9 +62,8 @@ def apply_verdicts(source: Source, reviewed: Reviewed) -> Applied:
         PipelineError: Something cannot be read, or the folder not be written to.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    from pipeline.samples.shards import write_parquet
+    from pipeline.samples.shards import open_parquet, write_parquet
 
     log = VerdictLog(source.verdicts)
     log.catch_up()
@@ -74,7 +73,7 @@ def apply_verdicts(source: Source, reviewed: Reviewed) -> Applied:
         raise PipelineError(f"--out {source.out} holds the samples themselves, which stay as they are; pass another")
     try:
         source.out.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetFile(source.samples) as file:
+        with open_parquet(source.samples) as file:
             work = _Work(log, Rechecker(source.categories), reviewed)
             target = source.out / "samples.parquet"
             schema = _schema(file.schema_arrow)

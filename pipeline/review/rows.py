@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.samples.shards import open_parquet
+
 MOST_BYTES = 32 * 2**20  # of a row group, its images left out; files of ours have 2 to 4 MB
 _KEPT = 3  # row groups, since the rows beside one that is asked for are likely to be next
 
@@ -30,7 +32,7 @@ class Rows:
         Raises:
             pyarrow.ArrowException: It cannot be read.
         """
-        self._file = pq.ParquetFile(path)
+        self._file = open_parquet(path)
         metadata = self._file.metadata
         groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
         self._starts = list(accumulate((group.num_rows for group in groups), initial=0))

@@ -6,10 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipeline.samples.files import write_text
 from pipeline.samples.run import RunFolder
+from pipeline.samples.shards import open_parquet
 
 _CARD = """\
 ---
@@ -100,7 +99,7 @@ def write_card(folder: RunFolder, record: dict[str, Any], quality: str = "") -> 
 
 def _images(samples: Path) -> int:
     # Not by `read_table`: that loads all of pyarrow's machinery for data sets, and pandas where it is installed.
-    with pq.ParquetFile(samples) as file:
+    with open_parquet(samples) as file:
         batches = file.iter_batches(columns=["image_id"])
         ids = (image_id for batch in batches for image_id in batch.column(0).to_pylist())
         return sum(1 for _ in groupby(ids))  # the samples of an image follow each other

@@ -17,6 +17,7 @@ import msgspec
 from pipeline.errors import PipelineError
 from pipeline.prompting.context import describe
 from pipeline.records import Scene
+from pipeline.samples.shards import open_parquet
 
 _ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
 _PLACEHOLDER = re.compile(r"\s*<image>\s*")
@@ -144,10 +145,9 @@ def _decoded(line: bytes, where: str) -> dict[str, Any]:
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             names = set(file.schema_arrow.names)
             if not names & {"messages", "conversations"}:
                 raise PipelineError(f"{path} holds no samples: it has no column 'messages' or 'conversations'")

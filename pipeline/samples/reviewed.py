@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.errors import PipelineError
 from pipeline.samples.run import RunFolder
+from pipeline.samples.shards import open_parquet
 from pipeline.samples.verdicts import Combined, VerdictLog, fingerprint
 
 VERDICTS = "verdicts.jsonl"
@@ -46,7 +47,6 @@ def load_reviewed(path: Path) -> dict[str, Review]:
         PipelineError: Verdicts or samples cannot be read.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     log = VerdictLog(find_verdicts(path))
     log.catch_up()
@@ -55,7 +55,7 @@ def load_reviewed(path: Path) -> dict[str, Review]:
     found: dict[str, Review] = {}
     try:
         if said:
-            with pq.ParquetFile(samples) as file:
+            with open_parquet(samples) as file:
                 for batch in file.iter_batches(_ROWS, columns=["id", "messages"]):
                     for sample, messages in zip(batch.column("id").to_pylist(), batch.column("messages"), strict=True):
                         if sample in said and (review := review_of(log, sample, messages.as_py())):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pyarrow as pa
@@ -20,6 +20,9 @@ from pipeline.errors import RunStopped
 from pipeline.records import Reject, Sample, Scene
 from pipeline.samples.columns import build_table
 from pipeline.samples.files import writing_beside
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 BATCH_ROWS = 1000
 BATCH_BYTES = 64 * 2**20  # of images, so that a reader need not hold a whole shard's; Arrow's own limit is 2 GiB
@@ -196,6 +199,13 @@ def read_shard(path: Path) -> pa.Table:
     options = pa.ipc.IpcReadOptions(use_threads=False)
     with pa.memory_map(str(path)) as source:
         return pa.ipc.open_stream(source, options=options, memory_pool=_POOL).read_all()
+
+
+def open_parquet(path: Path | str) -> pq.ParquetFile:
+    """Open a Parquet file to go through it; left to itself, Arrow holds all of it in memory from the first batch on."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, pre_buffer=False)
 
 
 def write_parquet(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:

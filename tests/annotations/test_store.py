@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from coco_rows import DOG, refusal
 
-from pipeline.annotations import chunks, store
+from pipeline import temporary
+from pipeline.annotations import chunks
 from pipeline.annotations.coco import read_scenes
 from pipeline.annotations.store import PARTS, Parts, Picked, Scenes
 from pipeline.records import Box, Scene
@@ -26,7 +27,7 @@ SCENES = [
 @pytest.fixture(params=[1, 2**20])
 def scenes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Scenes:
     """Return scenes on the disk, and in memory."""
-    monkeypatch.setattr(store, "IN_MEMORY_BYTES", request.param)
+    monkeypatch.setattr(temporary, "IN_MEMORY_BYTES", request.param)
     kept = Scenes()
     for scene in SCENES:
         kept.add(scene)
@@ -76,7 +77,7 @@ def test_a_full_disk_is_one_line(scenes: Scenes, monkeypatch: pytest.MonkeyPatch
 
 
 def test_five_times_the_images_take_hardly_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "IN_MEMORY_BYTES", 2**16)
+    monkeypatch.setattr(temporary, "IN_MEMORY_BYTES", 2**16)
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 2**17)
     path = tmp_path / "instances.json"
     peaks = []

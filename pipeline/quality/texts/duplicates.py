@@ -1,7 +1,7 @@
 """Samples that say what an earlier sample of the run has said, word for word or nearly.
 
-A sample costs about 450 bytes, however long it is, and the table of bands 16 MiB: 158,000 samples take 90 MB. Nothing
-here depends on the process or on chance, so the same samples in the same order have the same findings.
+A sample costs about 80 bytes of memory, and 320 of a temporary file, however long it is; the table of bands takes
+16 MiB. Nothing here depends on the process or on chance, so the same samples in the same order have the same findings.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from struct import Struct
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +17,7 @@ from rensa import RMinHash
 
 from pipeline.quality.texts.words import words_of
 from pipeline.records import Finding, Turn
+from pipeline.temporary import Store
 
 NEAR = 0.8
 """Share of runs of three words that near duplicates have in common, out of all that either has (Jaccard)."""
@@ -25,6 +27,8 @@ _FEWEST_NEAR = 20  # words; in fewer, one changed word leaves too little in comm
 _HASHES = 128  # the estimate of 0.8 is then off by 0.035 (one standard deviation)
 _BANDS = 16  # of 8 hashes each: a pair that shares 0.8 meets in one of them with 95 %, one that shares 0.9 always
 _BAND_BYTES = 2 * _HASHES // _BANDS
+_NUMBER = Struct("@I")  # as `array` has them
+_ENTRY_BYTES = 2 * _HASHES + 4 * _BANDS
 _SLOTS = 1 << 18  # a band; more samples make longer chains, not wrong results
 _MOST_STEPS = 64  # of a chain; where a template made thousands of samples alike, the latest are compared
 _SEED = 1
@@ -120,7 +124,7 @@ class _Firsts:
             return self._numbers[slot]
         self._keys[slot], self._numbers[slot] = key, number
         self._count += 1
-        if 2 * self._count > len(self._keys):
+        if 3 * self._count > 2 * len(self._keys):
             self._grow()
         return number
 
@@ -151,9 +155,8 @@ class _NearIndex:
 
     def __init__(self) -> None:
         self._numbers = array("I")  # of the samples, by entry
-        self._signatures = bytearray()
+        self._entries = Store(mixed=True)  # signatures, and for each band the entry before it in its slot, as below
         self._latest = array("I", bytes(4 * _BANDS * _SLOTS))  # by band and slot; 0 for none, else the entry + 1
-        self._before = array("I")  # by entry and band, as in _latest
 
     def add(self, words: Sequence[str], number: int) -> tuple[int | None, float]:
         """Return the nearest earlier sample and what it shares, or ``None`` and 0 and keep this one.
@@ -166,8 +169,8 @@ class _NearIndex:
             for band, at in enumerate(range(0, len(signature), _BAND_BYTES))
         ]
         best, share = None, 0.0
-        for entry in sorted(self._candidates(signature, slots)):
-            common = self._in_common(signature, entry)
+        for entry, other in sorted(self._candidates(signature, slots).items()):
+            common = _in_common(signature, other)
             if common > share:
                 best, share = self._numbers[entry], common
         if best is not None and share >= NEAR:
@@ -175,33 +178,34 @@ class _NearIndex:
         self._keep(signature, slots, number)
         return None, 0.0
 
-    def _candidates(self, signature: bytes, slots: Sequence[int]) -> set[int]:
-        """Return the entries that have a band in common with a signature."""
-        found: set[int] = set()
+    def _candidates(self, signature: bytes, slots: Sequence[int]) -> dict[int, bytes]:
+        """Return the entries that have a band in common with a signature, with theirs."""
+        found: dict[int, bytes] = {}
+        met: dict[int, bytes] = {}
         for band, slot in enumerate(slots):
-            entry, steps = self._latest[slot], 0
+            later, steps = self._latest[slot], 0
             at = band * _BAND_BYTES
             wanted = signature[at : at + _BAND_BYTES]
-            while entry and steps < _MOST_STEPS:
-                start = (entry - 1) * len(signature) + at
-                if self._signatures[start : start + _BAND_BYTES] == wanted:
-                    found.add(entry - 1)
-                entry = self._before[(entry - 1) * _BANDS + band]
+            while later and steps < _MOST_STEPS:
+                entry = later - 1
+                kept = met.get(entry) or met.setdefault(entry, self._entries.get(entry * _ENTRY_BYTES, _ENTRY_BYTES))
+                if kept[at : at + _BAND_BYTES] == wanted:
+                    found[entry] = kept[: len(signature)]
+                later = _NUMBER.unpack_from(kept, len(signature) + 4 * band)[0]
                 steps += 1
         return found
 
-    def _in_common(self, signature: bytes, entry: int) -> float:
-        start = entry * len(signature)
-        other = self._signatures[start : start + len(signature)]
-        # Ten times as fast as counting in a loop; a run has some five candidates a sample.
-        return int(np.count_nonzero(np.frombuffer(signature, np.uint16) == np.frombuffer(other, np.uint16))) / _HASHES
-
     def _keep(self, signature: bytes, slots: Sequence[int], number: int) -> None:
         self._numbers.append(number)
-        self._signatures += signature
+        before = array("I", [self._latest[slot] for slot in slots])
+        self._entries.put(signature + before.tobytes())
         for slot in slots:
-            self._before.append(self._latest[slot])
             self._latest[slot] = len(self._numbers)
+
+
+def _in_common(signature: bytes, other: bytes) -> float:
+    # Ten times as fast as counting in a loop; a run has some five candidates a sample.
+    return int(np.count_nonzero(np.frombuffer(signature, np.uint16) == np.frombuffer(other, np.uint16))) / _HASHES
 
 
 def _signature(words: Sequence[str]) -> bytes:
