@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from pipeline.llm import wire as module
 from pipeline.llm.endpoint import endpoint
 from pipeline.llm.failures import Declined, Unanswered
 from pipeline.llm.wire import Wire
@@ -20,6 +21,12 @@ from pipeline.llm.wire import Wire
 BODY = b'{"model":"m","messages":[{"role":"user","content":"A dog."}]}'
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Answer = Callable[[asyncio.StreamWriter, int], Awaitable[None]]
+
+
+@pytest.fixture(params=[True, False], ids=["epoll", "loop"], autouse=True)
+def watched_by(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have all tests run with both ways to watch sockets; Linux uses the first."""
+    monkeypatch.setattr(module, "EPOLL", request.param and module.EPOLL)
 
 
 class Server:

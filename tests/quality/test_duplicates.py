@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
+import tracemalloc
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,19 @@ def test_what_was_said_is_found_again_after_thousands_of_others() -> None:
     for number in (0, 1, 2047, 2048, 4999):
         (finding,) = seen.add("again", [Turn("What?", answers[number])])
         assert (finding.kind, finding.detail) == ("duplicate", f"the same answers as s{number}")
+
+
+def test_a_sample_that_is_unlike_all_others_costs_next_to_no_memory() -> None:
+    draw, duplicates = random.Random(1), Duplicates()
+
+    def add(first: int, count: int) -> None:
+        for n in range(first, first + count):
+            text = " ".join(f"word{draw.randrange(50_000)}" for _ in range(40))
+            assert duplicates.add(f"{n}/kind/0", [Turn("", text)]) == []
+
+    add(0, 14_000)  # what is small is held in memory, and tables have doubled for the last time
+    tracemalloc.start()
+    add(14_000, 4000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / 4000 < 120

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import datasets
@@ -10,7 +11,16 @@ import pytest
 
 from pipeline.errors import RunStopped
 from pipeline.records import Claim, Finding, Sample, Scene, Turn
-from pipeline.samples.shards import BATCH_BYTES, BATCH_ROWS, SCHEMA, read_shard, write_parquet, write_shard
+from pipeline.samples.shards import (
+    BATCH_BYTES,
+    BATCH_ROWS,
+    SCHEMA,
+    in_batches,
+    open_parquet,
+    read_shard,
+    write_parquet,
+    write_shard,
+)
 
 
 def samples(scene: Scene, count: int) -> list[Sample]:
@@ -109,3 +119,16 @@ def test_an_image_that_is_gone_stops_the_run_in_one_line(dog: Scene) -> None:
     with pytest.raises(RunStopped, match=r"cannot read gone.jpg: No such file .*put it back and run again"):
         write_shard(Path("0.arrow"), samples(gone, 1), embed_images=True)
     assert list(Path().iterdir()) == []
+
+
+def test_a_parquet_file_is_gone_through_without_being_held(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    schema = pa.schema([("text", pa.string())])
+    draw = random.Random(1)
+    rows = ({"text": draw.randbytes(500).hex()} for _ in range(40_000))
+    write_parquet(path, in_batches(rows, schema), schema)
+    before = pa.total_allocated_bytes()
+    with open_parquet(path) as file:
+        peak = max(pa.total_allocated_bytes() - before for _ in file.iter_batches(100))
+    assert path.stat().st_size > 20e6
+    assert peak < path.stat().st_size / 2
