@@ -15,7 +15,6 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import pycurl
 
@@ -341,6 +340,8 @@ def _proxy(url: str) -> str:
     """Return the proxy that the environment names for an address; "" for none, as for this machine's own."""
     told = urlsplit(url)
     host = told.hostname or ""
-    if host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(host):
+    if host in ("localhost", "127.0.0.1", "::1"):
         return ""
-    return getproxies().get(told.scheme, "")
+    from urllib.request import getproxies, proxy_bypass  # which loads a client of its own
+
+    return "" if proxy_bypass(host) else getproxies().get(told.scheme, "")
