@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from itertools import chain, islice
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from rich.progress import track
 from pipeline.annotations.coco import Annotations, find_files, read_scenes
 from pipeline.connecting import api_key
 from pipeline.errors import PipelineError
+from pipeline.processes import start
 from pipeline.quality.checker import Checker
 from pipeline.quality.survey import Survey, turns_of
 from pipeline.records import Box, Scene
@@ -213,8 +213,7 @@ def _checked(data: _Data, settings: CheckSettings) -> Iterator[Batch]:
         for batch in chain(first_few, data.batches):
             yield batch, *_decoded(_check_batch(batch.select(_SEEN)))
         return
-    context = get_context("spawn")  # Arrow has threads, which a fork would leave behind half alive
-    with ProcessPoolExecutor(processes, context, _prepare, (data.categories, settings)) as pool:
+    with start(processes, _prepare, data.categories, settings) as pool:
         waiting: deque[tuple[pa.RecordBatch, Future[bytes]]] = deque()
         for batch in chain(first_few, data.batches):
             waiting.append((batch, pool.submit(_check_batch, batch.select(_SEEN))))

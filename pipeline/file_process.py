@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures.process import BrokenProcessPool as BrokenProcessPool  # for those who start one
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,11 @@ class FileProcess:
     """A process that has ``Files``. Its calls are theirs; they wait for it, and so belong in a thread."""
 
     def __init__(self, run: Path, shard_size: int, *, embed_images: bool, checked: bool) -> None:
-        """Start the process; the arguments are those of ``Files``."""
+        """Start the process; the arguments are those of ``Files``.
+
+        Raises:
+            BrokenProcessPool: It cannot be started.
+        """
         self._pool = processes.start(1, _open, run, shard_size, embed_images, checked)
         self._pid = self._pool.submit(os.getpid).result()
 

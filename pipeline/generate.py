@@ -284,13 +284,15 @@ def _open_files(run: Run) -> TakesSettled:
     """Return what writes the files, here or in a process of its own; its libraries load now."""
     folder, size = run.folder.path, run.settings.shard_size
     embeds, checked = _embeds(run), run.maker.checker is not None
-    if len(run.source.plan) < MANY:
-        from pipeline.files import Files
+    if len(run.source.plan) >= MANY:
+        from pipeline.file_process import BrokenProcessPool, FileProcess
 
-        return Files(folder, size, embed_images=embeds, checked=checked)
-    from pipeline.file_process import FileProcess
+        # Python cannot start one for a script that runs all this while it is imported.
+        with contextlib.suppress(BrokenProcessPool):
+            return FileProcess(folder, size, embed_images=embeds, checked=checked)
+    from pipeline.files import Files
 
-    return FileProcess(folder, size, embed_images=embeds, checked=checked)
+    return Files(folder, size, embed_images=embeds, checked=checked)
 
 
 def _begin_record(run: Run, base_url: str | None) -> dict[str, Any]:

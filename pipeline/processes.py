@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -49,8 +50,10 @@ def _interrupts_held_back() -> Iterator[None]:
 
 def _begin(prepare: Callable[..., None], setup: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(50_000, 10, 10)  # most of what is made here lives as long as it is needed, and is in no cycle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare(*setup)
+    gc.freeze()
 
 
 def _end_with_parent() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,11 @@ import pytest
 from pipeline.errors import RunStopped
 from pipeline.file_process import FileProcess
 from pipeline.files import Files
+from pipeline.generate import MANY
 from pipeline.llm.journal import Journal
 from pipeline.loop import TakesSettled
 from pipeline.records import Box, Claim, Finding, Reject, Sample, Scene, Turn
+from pipeline.samples.shards import read_shard
 
 SCENE = Scene("1", "a.jpg", 640, 480, ("A dog.", "犬"), (Box("dog", 0.1, 1 / 3, 0.7, 1.0),), "CC0", None)
 ANSWER = "A brown dog lies on a green carpet in front of a fireplace, and somebody has put a bowl of water beside it."
@@ -107,3 +111,23 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="6 samples were planned and 3 settled") as failure:
         files.finish(6, [])
     assert "samples/shards.py" in str(failure.value.__cause__)
+
+
+UNGUARDED = """
+import sys
+from pathlib import Path
+from pipeline.generate import generate
+from pipeline.settings import GenerateSettings
+
+settings = GenerateSettings(annotations=Path(sys.argv[1]), out=Path("run"), kinds="detailed_description")
+print(sum(generate(settings, lambda line: None).samples.values()))
+"""
+
+
+def test_a_script_without_a_guard_writes_its_files_itself(coco: Callable[..., Path]) -> None:
+    Path("script.py").write_text(UNGUARDED)
+    command = [sys.executable, "script.py", str(coco(MANY))]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, f"{MANY}\n"), done.stderr
+    assert read_shard(Path("run/shards/00000.arrow")).num_rows == MANY

@@ -18,8 +18,8 @@ from pipeline.errors import PipelineError
 from pipeline.judging.figures import Judged, JudgeResult, Ruling
 from pipeline.judging.rulings import Rulings
 from pipeline.llm.client import Client
-from pipeline.samples.files import writing_beside
 from pipeline.samples.plan import draw
+from pipeline.samples.writing import writing_beside
 
 AHEAD = 4096  # samples begun beyond the oldest that is not settled: one slow reply must not make a heap of the others
 BATCH_ROWS = 1000

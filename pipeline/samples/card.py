@@ -6,9 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pipeline.samples.files import write_text
 from pipeline.samples.run import RunFolder
 from pipeline.samples.shards import open_parquet
+from pipeline.samples.writing import write_text
 
 _CARD = """\
 ---

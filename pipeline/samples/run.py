@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.samples.files import write_text
+from pipeline.samples.writing import write_text
 
 
 class RunFolder:

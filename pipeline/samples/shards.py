@@ -19,7 +19,7 @@ import pyarrow as pa
 from pipeline.errors import RunStopped
 from pipeline.records import Reject, Sample, Scene
 from pipeline.samples.columns import build_table
-from pipeline.samples.files import writing_beside
+from pipeline.samples.writing import writing_beside
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq

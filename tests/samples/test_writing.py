@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import RunStopped
-from pipeline.samples.files import write_text, writing_beside
+from pipeline.samples.writing import write_text, writing_beside
 
 
 @pytest.mark.parametrize("trouble", [KeyboardInterrupt, RunStopped, ValueError])
