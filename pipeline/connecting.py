@@ -25,11 +25,13 @@ def api_key(settings: ServerSettings) -> str:
     """Return the key to send; a local server's may be anything.
 
     Raises:
-        PipelineError: There is none, and the server is OpenAI's.
+        PipelineError: There is none, and the server is OpenAI's, or it is none.
     """
     key = os.environ.get(KEY_VARIABLE, "").strip()  # keys that come from files often end in a line break
     if not key and not base_url(settings):
         raise PipelineError(f"no API key; set {KEY_VARIABLE}, or {URL_VARIABLE} or --base-url for a local server")
+    if "\n" in key or "\r" in key:
+        raise PipelineError(f"{KEY_VARIABLE} has a line break in it; set it to one key")
     return key or "none"
 
 

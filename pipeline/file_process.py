@@ -7,6 +7,7 @@ the journal has every reply, and the same command writes the same files.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -67,7 +68,8 @@ class FileProcess:
                 "the process that writes the run's files was lost; paid replies are kept, run again to go on"
             ) from error
         except KeyboardInterrupt:
-            os.kill(self._pid, signal.SIGTERM)  # else this one would end only once the call is done
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGTERM)  # else this one would end only once the call is done
             raise
 
 

@@ -123,10 +123,8 @@ class Files:
         try:
             figures = self._survey.write(folder.path, title=title, record=record, metrics=folder.metrics)
         except OSError as error:
-            why = error.strerror or error
-            raise RunStopped(
-                f"cannot write {folder.report}: {why}; the samples are complete, run again for the rest"
-            ) from error
+            what, why = error.filename or folder.report, error.strerror or error
+            raise RunStopped(f"cannot write {what}: {why}; the samples are complete, run again for the rest") from error
         write_card(folder, record, card_section(figures))
 
 

@@ -213,29 +213,37 @@ async def _run(run: Run, journal: Journal, base_url: str | None, key: str) -> Ou
         # processor time of a large run.
         gc.freeze()
         gc.set_threshold(50_000, 10, 10)  # what is garbage from now on is found before finding it holds up requests
-        try:
-            async with (
-                client,
-                crew or contextlib.nullcontext(),
-                in_background(journal.keep_forcing(), metrics.keep_writing()),
-            ):
-                with stopping_on_interrupt(loop.stop, progress.say):
-                    await _batches_first(run, journal, client, server, progress.say)
-                    await loop.run(run.source.plan, settings.count_good)
-        except BaseException as error:
-            why = error if isinstance(error, PipelineError) else type(error).__name__
-            folder.write_record(record | {"status": f"stopped: {why}"} | _figures(loop.made, client))
-            raise
-        finally:
-            metrics.write()
-    made, files = loop.made, loop.files
-    planned = made.settled if settings.count_good else len(run.source.plan)
-    files.finish(planned, [made.rejects[index] for index in sorted(made.rejects)])
-    finished = record | {"status": "complete", "finished_at": _now()} | _figures(made, client)
+        with _noting_why_it_stopped(folder, record, loop.made, client):
+            try:
+                async with (
+                    client,
+                    crew or contextlib.nullcontext(),
+                    in_background(journal.keep_forcing(), metrics.keep_writing()),
+                ):
+                    with stopping_on_interrupt(loop.stop, progress.say):
+                        await _batches_first(run, journal, client, server, progress.say)
+                        await loop.run(run.source.plan, settings.count_good)
+            finally:
+                metrics.write()
+    made, tally = loop.made, client.tally
+    with _noting_why_it_stopped(folder, record, made, client):
+        planned = made.settled if settings.count_good else len(run.source.plan)
+        loop.files.finish(planned, [made.rejects[index] for index in sorted(made.rejects)])
+        finished = record | {"status": "complete", "finished_at": _now()} | _figures(made, client)
+        loop.files.write_words(finished)
     folder.write_record(finished)
-    files.write_words(finished)
-    tally = client.tally
     return Outcome(folder, dict(made.samples), dict(made.reasons), tally.sent, tally.kept, tally.cost_usd)
+
+
+@contextlib.contextmanager
+def _noting_why_it_stopped(folder: RunFolder, record: dict[str, Any], made: Made, client: Client) -> Iterator[None]:
+    """Write into ``run.json`` what ended a run before it was complete."""
+    try:
+        yield
+    except BaseException as error:
+        why = error if isinstance(error, PipelineError) else type(error).__name__
+        folder.write_record(record | {"status": f"stopped: {why}"} | _figures(made, client))
+        raise
 
 
 async def _batches_first(

@@ -6,13 +6,14 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
@@ -50,10 +51,16 @@ def _interrupts_held_back() -> Iterator[None]:
 
 def _begin(prepare: Callable[..., None], setup: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _give_up)
     gc.set_threshold(50_000, 10, 10)  # most of what is made here lives as long as it is needed, and is in no cycle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare(*setup)
     gc.freeze()
+
+
+def _give_up(*_: object) -> NoReturn:
+    """End the work at hand as an error would, so that nothing half written stays behind."""
+    sys.exit(1)
 
 
 def _end_with_parent() -> None:

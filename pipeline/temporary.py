@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import tempfile
+from typing import IO
 
 from pipeline.errors import PipelineError
 
@@ -20,8 +22,9 @@ class Store:
         Args:
             mixed: Whether ``put`` and ``get`` take turns, so that a buffer would be thrown away at each of them.
         """
-        buffering = 0 if mixed else -1
-        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES, buffering=buffering)  # noqa: SIM115 (lives as we do)
+        self._file: IO[bytes] = io.BytesIO()
+        self._buffering = 0 if mixed else -1
+        self._is_in_memory = True
         self._end = 0
         self._is_at_end = True
 
@@ -36,12 +39,19 @@ class Store:
             if not self._is_at_end:
                 self._file.seek(start)
                 self._is_at_end = True
-            if self._file.write(data) < len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._is_in_memory and start + len(data) > IN_MEMORY_BYTES:
+                self._move()
+            _write(self._file, data)
         except OSError as error:
             raise _fault(error) from error
         self._end += len(data)
         return start
+
+    def _move(self) -> None:
+        self._file.seek(0)
+        file = tempfile.TemporaryFile(buffering=self._buffering)  # noqa: SIM115 (it lives as long as this object)
+        _write(file, self._file.read())
+        self._file, self._is_in_memory = file, False
 
     def get(self, start: int, length: int) -> bytes:
         """Return what was put.
@@ -52,9 +62,17 @@ class Store:
         self._is_at_end = False
         try:
             self._file.seek(start)
-            return self._file.read(length)
+            data = self._file.read(length)
+            if len(data) < length:
+                raise OSError(errno.EIO, "a temporary file has lost its end")
         except OSError as error:
             raise _fault(error) from error
+        return data
+
+
+def _write(file: IO[bytes], data: bytes) -> None:
+    if file.write(data) < len(data):  # without a buffer, as much as there is room for
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _fault(error: OSError) -> PipelineError:

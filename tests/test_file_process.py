@@ -113,6 +113,36 @@ def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     assert "samples/shards.py" in str(failure.value.__cause__)
 
 
+INTERRUPTED = """
+import os, signal, threading
+from pathlib import Path
+from pipeline.file_process import FileProcess
+from tests.test_file_process import begun, sample
+
+def interrupt_once_it_writes(part):
+    while not part.exists():
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+if __name__ == "__main__":
+    run = begun(Path("run"))
+    files = FileProcess(run, 100, embed_images=False, checked=True)
+    files.settle([(n, sample(n)) for n in range(20_000)])
+    threading.Thread(target=interrupt_once_it_writes, args=[run / ".samples.parquet.part"], daemon=True).start()
+    files.finish(20_000, [])
+"""
+
+
+def test_ctrl_c_while_files_are_written_ends_soon_and_leaves_no_half_of_one() -> None:
+    Path("script.py").write_text(INTERRUPTED)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "script.py"], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr.rstrip().endswith("KeyboardInterrupt")
+    assert not Path("run/samples.parquet").exists()
+    assert not list(Path("run").glob(".*.part"))
+
+
 UNGUARDED = """
 import sys
 from pathlib import Path

@@ -609,3 +609,19 @@ def test_a_caption_cannot_change_the_structure_of_a_request(coco: Callable[..., 
     lines = body["messages"][-1]["content"].splitlines()
     assert body["messages"][-1]["content"].split("\n\n")[1].count("\n") == 1  # two boxes, and no third
     assert lines[-1].startswith("cup: [")
+
+
+def test_a_report_that_cannot_be_written_is_told_and_written_the_next_time(
+    coco: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["generate", "--annotations", str(coco(3)), "--out", "run"]
+    assert run_command(command) == 0
+    Path("run/stats.json").unlink()
+    Path("run/stats.json").mkdir()
+    assert run_command(command) == 2
+    assert "cannot write run/stats.json: Is a directory; the samples are complete" in capsys.readouterr().err
+    assert record("run")["status"].startswith("stopped: cannot write run/stats.json")
+    Path("run/stats.json").rmdir()
+    assert run_command(command) == 0
+    assert record("run")["status"] == "complete"
+    assert Path("run/report.html").exists()

@@ -12,6 +12,7 @@ import asyncio
 import select
 import ssl
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -25,14 +26,11 @@ NATIVE_CA = 1 << 4  # CURLSSLOPT_NATIVE_CA, which pycurl names since 7.49
 EPOLL = hasattr(select, "epoll")
 MOST_AT_ONCE = 64  # sockets, until others have their turn
 CONNECT_S = 15.0  # longer than any healthy handshake across the world
-_NEVER_REACHED = frozenset({
-    pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY, pycurl.E_COULDNT_CONNECT, pycurl.E_URL_MALFORMAT,
-    pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_SSL_CONNECT_ERROR, pycurl.E_SSL_CACERT, pycurl.E_SSL_CACERT_BADFILE,
-    pycurl.E_PEER_FAILED_VERIFICATION,
-})  # fmt: skip
-
 
 T = TypeVar("T")
+Fault = tuple[int, str]
+"""libcurl's code and words."""
+_BROKE_OFF = "the connection was closed before an answer came"
 
 
 def run_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -124,9 +122,9 @@ class Wire:
             for curl in good:
                 self._end(curl, None)
             for curl, code, words in bad:
-                self._end(curl, _unanswered(code, words, curl))
+                self._end(curl, (code, words))
 
-    def _end(self, curl: pycurl.Curl, fault: Unanswered | None) -> None:
+    def _end(self, curl: pycurl.Curl, fault: Fault | None) -> None:
         exchange = self._flying.pop(curl)
         if not fault:
             exchange.note_socket()
@@ -171,7 +169,7 @@ class _Exchange:
         self._was_sent = False
         self.is_stale = False
         """Whether the connection that was to be used had been closed before anything was sent."""
-        self.ended: asyncio.Future[Unanswered | None]
+        self.ended: asyncio.Future[Fault | None]
         self.curl = curl = pycurl.Curl()
         for option, value in options.items():
             curl.setopt(option, value)
@@ -179,7 +177,7 @@ class _Exchange:
         curl.setopt(pycurl.WRITEFUNCTION, self._body.append)
         curl.setopt(pycurl.PREREQFUNCTION, self._may_send)
 
-    def begin(self, body: bytes) -> asyncio.Future[Unanswered | None]:
+    def begin(self, body: bytes) -> asyncio.Future[Fault | None]:
         """Take what to send, and return what ends with the answer, or with the reason that there is none."""
         self._head.clear()
         self._body.clear()
@@ -188,10 +186,12 @@ class _Exchange:
         self.ended = asyncio.get_running_loop().create_future()
         return self.ended
 
-    def answer(self, fault: Unanswered | None) -> bytes:
+    def answer(self, fault: Fault | None) -> bytes:
         """Return what came, or raise what came instead."""
-        if fault:
-            raise fault
+        if fault or not _is_whole(self._head):
+            code, words = fault or (pycurl.E_PARTIAL_FILE, _BROKE_OFF)
+            words = _BROKE_OFF if code == pycurl.E_ABORTED_BY_CALLBACK else words or f"libcurl's error {code}"
+            raise Unanswered(words, reached=self._was_sent, timed_out=code == pycurl.E_OPERATION_TIMEDOUT)
         body = b"".join(self._body)
         status = self.curl.getinfo(pycurl.RESPONSE_CODE)
         if status < 300:
@@ -219,7 +219,10 @@ class _Exchange:
 def _is_readable(socket: int) -> bool:
     """Tell whether something has come: on a connection where nothing was asked for, its end."""
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([socket], [], [], 0)[0])
+        try:
+            return bool(select.select([socket], [], [], 0)[0])
+        except OSError:  # it is closed
+            return True
     look = select.poll()
     look.register(socket, select.POLLIN)
     return bool(look.poll(0))
@@ -305,12 +308,12 @@ class _Watch:
         self._settle()
 
 
-def _unanswered(code: int, words: str, curl: pycurl.Curl) -> Unanswered:
-    timed_out = code == pycurl.E_OPERATION_TIMEDOUT
-    reached = code not in _NEVER_REACHED and not (timed_out and not curl.getinfo(pycurl.PRETRANSFER_TIME))
-    if code == pycurl.E_ABORTED_BY_CALLBACK:
-        words = "the connection was closed before an answer came"
-    return Unanswered(words or f"libcurl's error {code}", reached=reached, timed_out=timed_out)
+def _is_whole(lines: list[bytes]) -> bool:
+    """Tell whether the head of an answer came to its end: libcurl takes one that breaks off for an empty answer."""
+    if lines and lines[-1] == b"\r\n":
+        return True
+    start = max((place for place, line in enumerate(lines) if line.startswith(b"HTTP/")), default=0)
+    return any(not line.strip() for line in lines[start:])  # what follows came after the body
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:
@@ -328,7 +331,8 @@ def _headers(lines: list[bytes]) -> dict[str, str]:
 def _trusted() -> dict[int, Any]:
     """Return whom to trust: whom Python does, by ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` too; else those of certifi."""
     paths = ssl.get_default_verify_paths()
-    if paths.cafile or paths.capath:
+    has_folder = paths.capath and any(Path(paths.capath).iterdir())  # in some containers it is empty
+    if paths.cafile or has_folder:
         told = {pycurl.CAINFO: paths.cafile, pycurl.CAPATH: paths.capath}
         return {option: path for option, path in told.items() if path}
     import certifi

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from coco_rows import DOG, refusal
@@ -15,6 +17,7 @@ from pipeline import temporary
 from pipeline.annotations import chunks
 from pipeline.annotations.coco import read_scenes
 from pipeline.annotations.store import PARTS, Parts, Picked, Scenes
+from pipeline.errors import PipelineError
 from pipeline.records import Box, Scene
 
 SCENES = [
@@ -94,3 +97,21 @@ def test_five_times_the_images_take_hardly_more_memory(tmp_path: Path, monkeypat
         finally:
             tracemalloc.stop()
     assert peaks[1] - peaks[0] < 800 * 1600  # bytes an image; nine boxes in memory take more than 2000
+
+
+class Short(io.BytesIO):
+    """A disk that is full after 3,000 bytes, and takes what fits."""
+
+    def write(self, data: Any) -> int:
+        return super().write(data[: max(0, 3000 - self.tell())])
+
+
+def test_a_disk_that_is_full_when_memory_is_left_loses_nothing_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(temporary, "IN_MEMORY_BYTES", 4000)
+    monkeypatch.setattr(temporary.tempfile, "TemporaryFile", lambda **_: Short())
+    store = temporary.Store(mixed=True)
+    starts = [store.put(bytes([n]) * 1000) for n in range(4)]
+    assert store.get(starts[3], 1000) == b"\3" * 1000
+    with pytest.raises(PipelineError, match="cannot use the temporary folder: No space left"):
+        store.put(b"x")
+    assert [store.get(start, 1)[0] for start in starts] == [0, 1, 2, 3]

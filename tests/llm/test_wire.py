@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable
@@ -136,6 +138,60 @@ def test_half_an_answer_is_none() -> None:
             return failure.value
 
     assert asyncio.run(run()).reached
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\nConte",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n",
+    ],
+)
+def test_an_answer_that_breaks_off_in_its_head_is_none(begun: bytes) -> None:
+    async def break_off(writer: asyncio.StreamWriter, n: int) -> None:
+        writer.write(begun)
+        writer.close()
+
+    async def run() -> Unanswered:
+        async with Server(break_off) as server, wire(server) as posting:
+            with pytest.raises(Unanswered) as failure:
+                await posting.post(BODY)
+            return failure.value
+
+    failure = asyncio.run(run())
+    assert (failure.reached, failure.timed_out) == (True, False)
+    assert str(failure)
+
+
+def test_headers_after_a_body_do_not_spoil_it() -> None:
+    async def trail(writer: asyncio.StreamWriter, n: int) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nOK\r\n0\r\nX-Late: 1\r\n\r\n")
+
+    async def run() -> list[bytes]:
+        async with Server(trail) as server, wire(server) as posting:
+            return [await posting.post(BODY) for _ in range(2)]
+
+    assert asyncio.run(run()) == 2 * [b"OK"]
+
+
+def test_a_connection_that_is_not_made_in_time_has_reached_nobody() -> None:
+    async def run() -> Unanswered:
+        with socket.socket() as full, contextlib.ExitStack() as fillers:
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            for _ in range(4):
+                filler = fillers.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(full.getsockname())
+            async with Wire(endpoint(f"http://127.0.0.1:{full.getsockname()[1]}/v1", "k"), 1, 0.5) as posting:
+                with pytest.raises(Unanswered) as failure:
+                    await posting.post(BODY)
+        return failure.value
+
+    failure = asyncio.run(run())
+    assert (failure.reached, failure.timed_out) == (False, True)
 
 
 def test_a_late_answer_is_given_up_in_time_and_its_neighbours_are_not() -> None:
