@@ -20,7 +20,7 @@ import msgspec
 from pipeline import processes
 from pipeline.making import Checked, Maker
 from pipeline.quality.checker import Checker
-from pipeline.records import Sample, Scene, Turn
+from pipeline.records import Sample, Scene, Turn, pack, unpacker
 
 TOGETHER = 16  # samples handed over at once
 WAIT_S = 0.02  # most that a sample waits for others to go with
@@ -121,7 +121,7 @@ class Crew:
         ]
         try:
             pool = await asyncio.shield(self._pool)
-            told = await asyncio.get_running_loop().run_in_executor(pool, _check, processes.encode(works))
+            told = await asyncio.get_running_loop().run_in_executor(pool, _check, pack(works))
         except BrokenProcessPool:
             if not self._is_lost:
                 self._say("a process that checks samples was lost; checking goes on without, more slowly")
@@ -130,8 +130,8 @@ class Crew:
         return _checked.decode(told)
 
 
-_works = processes.decoder(list[Work])
-_checked = processes.decoder(list[Checked])
+_works = unpacker(list[Work])
+_checked = unpacker(list[Checked])
 
 
 # ── in a process of the crew ─────────────────────────────────────────────────────────────────────────────────────────
@@ -150,4 +150,4 @@ def _check(works: bytes) -> bytes:
         Checked(*_checker.check(each.turns, each.scene, kind=each.kind, context=each.context, language=each.language))
         for each in _works.decode(works)
     ]
-    return processes.encode(told)
+    return pack(told)

@@ -11,13 +11,13 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool as BrokenProcessPool  # for those who start one
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import processes
 from pipeline.errors import RunStopped
-from pipeline.records import Reject, Sample
+from pipeline.records import Reject, Sample, pack, unpacker
 
 if TYPE_CHECKING:
     from pipeline.files import Files
@@ -41,7 +41,7 @@ class FileProcess:
         Raises:
             RunStopped: A shard cannot be written, an image cannot be read, or the process was lost.
         """
-        self._call(_settle, processes.encode(settled))
+        self._call(_settle, pack(settled))
 
     def finish(self, planned: int, rejects: list[Reject]) -> None:
         """Write the last shard and the Parquet files.
@@ -49,7 +49,7 @@ class FileProcess:
         Raises:
             RunStopped: One of them cannot be written, or the process was lost.
         """
-        self._call(_finish, planned, processes.encode(rejects))
+        self._call(_finish, planned, pack(rejects))
 
     def write_words(self, record: dict[str, Any]) -> None:
         """Write what people read of a finished run, and end the process.
@@ -76,8 +76,8 @@ class FileProcess:
 # ── in the process ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 _files: Files  # a pool has no other place for what its processes keep
-_settled = processes.decoder(list[tuple[int, Sample | None]])
-_rejects = processes.decoder(list[Reject])
+_settled = unpacker(list[tuple[int, Sample | None]])
+_rejects = unpacker(list[Reject])
 
 
 def _open(run: Path, shard_size: int, embed_images: bool, checked: bool) -> None:

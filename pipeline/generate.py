@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import hashlib
-import os
 import shlex
 import sys
 import time
@@ -34,6 +33,7 @@ from pipeline.planning import Source, read_source
 from pipeline.progress import Progress
 from pipeline.prompting.render import Prompt, build_prompt
 from pipeline.quality.checker import Checker, file_digest
+from pipeline.records import pack
 from pipeline.samples.plan import Planned
 from pipeline.samples.run import RunFolder
 from pipeline.settings import GenerateSettings
@@ -293,7 +293,9 @@ def _open_files(run: Run) -> TakesSettled:
     folder, size = run.folder.path, run.settings.shard_size
     embeds, checked = _embeds(run), run.maker.checker is not None
     if len(run.source.plan) >= MANY:
-        from pipeline.file_process import BrokenProcessPool, FileProcess
+        from concurrent.futures.process import BrokenProcessPool
+
+        from pipeline.file_process import FileProcess
 
         # Python cannot start one for a script that runs all this while it is imported.
         with contextlib.suppress(BrokenProcessPool):
@@ -336,7 +338,7 @@ def _fingerprint(run: Run, asked: list[Any]) -> str:
     """Return a digest of all that decides what is in the files of a run, apart from the replies."""
     digest = hashlib.sha256(msgspec.json.encode(asked))
     for scene in run.source.scenes:
-        digest.update(msgspec.msgpack.encode(scene, enc_hook=os.fsencode))
+        digest.update(pack(scene))
     digest.update(run.source.plan.packed())
     return digest.hexdigest()[:16]
 

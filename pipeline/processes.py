@@ -1,4 +1,4 @@
-"""Processes beside the one that asks: how they are started, how they end, and the bytes that go to them and back."""
+"""Processes beside the one that asks: how they are started, and how they end."""
 
 from __future__ import annotations
 
@@ -12,12 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import connection
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
-
-import msgspec
-
-T = TypeVar("T")
+from typing import Any, NoReturn
 
 
 def start(processes: int, prepare: Callable[..., None], *setup: Any) -> ProcessPoolExecutor:
@@ -69,20 +64,3 @@ def _end_with_parent() -> None:
     assert parent
     connection.wait([parent.sentinel])
     os._exit(1)
-
-
-def encode(records: Any) -> bytes:
-    """Return records as MessagePack, which takes a tenth of the time and of the room that pickling them does."""
-    return _encoder.encode(records)
-
-
-def decoder(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
-    """Return what reads the bytes of ``encode`` as records of a type."""
-    return msgspec.msgpack.Decoder(kind, dec_hook=_decode_path)
-
-
-def _decode_path(kind: type, value: bytes) -> Path:
-    return Path(os.fsdecode(value))
-
-
-_encoder = msgspec.msgpack.Encoder(enc_hook=os.fsencode)

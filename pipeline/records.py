@@ -6,11 +6,13 @@ and memory, and COCO train2017 has 860,001. What people and models write is in `
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
 ContextPart = Literal["captions", "boxes"]
 """What of a scene a kind may be shown."""
 
@@ -160,3 +162,23 @@ class Reject(msgspec.Struct, frozen=True):
     completion_tokens: int
     cost_usd: float | None
     """Over all attempts, in US dollars; ``None`` where the price was not known."""
+
+
+# ── as bytes ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pack(records: Any) -> bytes:
+    """Return records as MessagePack, which takes a tenth of the time and of the room that pickling them does."""
+    return _packer.encode(records)
+
+
+def unpacker(kind: type[T]) -> msgspec.msgpack.Decoder[T]:
+    """Return what reads the bytes of ``pack`` as records of a type."""
+    return msgspec.msgpack.Decoder(kind, dec_hook=_unpack_path)
+
+
+def _unpack_path(_: type, name: bytes) -> Path:
+    return Path(os.fsdecode(name))
+
+
+_packer = msgspec.msgpack.Encoder(enc_hook=os.fsencode)

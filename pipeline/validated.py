@@ -5,7 +5,13 @@ These are pydantic models, for its messages.
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.errors import PipelineError
 
 
 class Record(BaseModel):
@@ -21,3 +27,24 @@ def first_fault(error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     told = first["msg"].removeprefix("Value error, ")
     return f"{where}: {told}" if where else told
+
+
+def read_toml(path: Path, *, flag: str = "", name: str = "") -> dict[str, Any]:
+    """Return what a TOML file of a person's says.
+
+    Args:
+        path: Of the file.
+        flag: What it came by, to begin a message with, such as ``--prices: ``.
+        name: What it holds, where the flag does not tell, such as ``the synonyms at ``.
+
+    Raises:
+        PipelineError: It cannot be read, or is no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise PipelineError(f"{flag}cannot read {name}{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise PipelineError(f"{flag}{path} is not UTF-8 text; save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise PipelineError(f"{flag}{path}: {error}") from None

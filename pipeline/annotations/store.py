@@ -6,17 +6,15 @@ back within a few microseconds, and a run of a million samples takes no more mem
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Generic, TypeVar, overload
 from zlib import crc32
 
 import msgspec
 
 from pipeline.annotations.rows import Id
-from pipeline.records import Scene
+from pipeline.records import Scene, pack, unpacker
 from pipeline.temporary import Store
 
 Item = TypeVar("Item")
@@ -76,12 +74,11 @@ class Scenes(Sequence[Scene]):
         self._store = Store()
         self._starts = array("Q")
         self._lengths = array("I")
-        self._encode = msgspec.msgpack.Encoder(enc_hook=os.fsencode).encode
-        self._decode = msgspec.msgpack.Decoder(Scene, dec_hook=_path).decode
+        self._decode = unpacker(Scene).decode
 
     def add(self, scene: Scene) -> None:
         """Take one more."""
-        data = self._encode(scene)
+        data = pack(scene)
         self._starts.append(self._store.put(data))
         self._lengths.append(len(data))
 
@@ -117,7 +114,3 @@ class Picked(Sequence[Scene]):
         if isinstance(place, slice):
             return [self._scenes[each] for each in self._places[place]]
         return self._scenes[self._places[place]]
-
-
-def _path(_: type, name: bytes) -> Path:
-    return Path(os.fsdecode(name))

@@ -6,7 +6,6 @@ A model without an entry has no price. It is never guessed from a similar name: 
 from __future__ import annotations
 
 import re
-import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError
 
 from pipeline.errors import PipelineError
-from pipeline.validated import Record, first_fault
+from pipeline.validated import Record, first_fault, read_toml
 
 _SHIPPED = Path(__file__).with_suffix(".toml")
 _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -105,14 +104,7 @@ def worst_usd(price: Price, body_bytes: int, max_tokens: int, *, batch: bool = F
 
 
 def _read(path: Path) -> dict[str, Price]:
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise PipelineError(f"--prices: cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PipelineError(f"--prices: {path} is not UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PipelineError(f"--prices: {path}: {error}") from None
+    entries = read_toml(path, flag="--prices: ")
     return {model: _entry(path, model, entry) for model, entry in entries.items()}
 
 

@@ -8,7 +8,6 @@ ones that it *surely* covers, and whether there may be such a thing without a bo
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from pydantic import Field, ValidationError
 from pipeline.errors import PipelineError
 from pipeline.quality.reading.plurals import is_plural, plural_of, singular_of
 from pipeline.quality.reading.sentences import Text
-from pipeline.validated import Record, first_fault
+from pipeline.validated import Record, first_fault, read_toml
 
 _SHIPPED = Path(__file__).with_name("coco.toml")
 
@@ -138,14 +137,9 @@ def load_lexicon(categories: Mapping[str, str | None], synonyms: Path | None = N
 
 
 def _read(path: Path) -> SynonymFile:
+    entries = read_toml(path, name="the synonyms at ")
     try:
-        return SynonymFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        raise PipelineError(f"cannot read the synonyms at {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PipelineError(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PipelineError(f"{path}: {error}") from None
+        return SynonymFile.model_validate(entries)
     except ValidationError as error:
         raise PipelineError(f"{path}: {first_fault(error)}") from None
 

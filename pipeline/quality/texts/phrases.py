@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from pipeline.errors import PipelineError
 from pipeline.quality.texts.words import words_of
-from pipeline.validated import Record, first_fault
+from pipeline.validated import Record, first_fault, read_toml
 
 _SHIPPED = Path(__file__).with_name("phrases.toml")
 _PIECE = re.compile(r"\{([a-z_]+)\}")  # not a count such as {0,3}
@@ -152,14 +151,9 @@ def load_phrases(path: Path | None = None) -> Phrases:
 
 
 def _read(path: Path) -> _PhrasesFile:
+    entries = read_toml(path, flag="--phrases: ")
     try:
-        return _PhrasesFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        raise PipelineError(f"--phrases: cannot read {path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise PipelineError(f"--phrases: {path} is not UTF-8 text; save it as UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise PipelineError(f"--phrases: {path}: {error}") from None
+        return _PhrasesFile.model_validate(entries)
     except ValidationError as error:
         raise PipelineError(f"--phrases: {path}: {first_fault(error)}") from None
 
