@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import cyclopts
 from cyclopts import App, Parameter
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import Interrupted, PipelineError
 from pipeline.llm.faults import Faults
@@ -50,10 +50,16 @@ app = App(
 )
 
 Run = Annotated[Path, Parameter(help="Run folder, or a Parquet file of one")]
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def _unset(settings: type[Settings]) -> Settings:
+    """Return settings of which nothing was given, as they are: for checking them, pydantic would build what checks."""
+    return settings.model_construct()
 
 
 @app.command(sort_key=1)
-def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = GenerateSettings()) -> int:  # noqa: B008
+def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = _unset(GenerateSettings)) -> int:
     """Write visual instruction data from captions and boxes into a run folder"""
     from pipeline.generate import generate as run
 
@@ -82,7 +88,7 @@ def generate(*, settings: Annotated[GenerateSettings, Parameter(name="*")] = Gen
 
 
 @app.command(sort_key=2)
-def preview(*, settings: Annotated[PreviewSettings, Parameter(name="*")] = PreviewSettings()) -> int:  # noqa: B008
+def preview(*, settings: Annotated[PreviewSettings, Parameter(name="*")] = _unset(PreviewSettings)) -> int:
     """Print the exact contexts and messages as JSON lines, calling nothing"""
     from pipeline.preview import preview as run
 
@@ -95,7 +101,7 @@ def preview(*, settings: Annotated[PreviewSettings, Parameter(name="*")] = Previ
 
 
 @app.command(sort_key=3)
-def show(run: Run, *, settings: Annotated[ShowSettings, Parameter(name="*")] = ShowSettings()) -> int:  # noqa: B008
+def show(run: Run, *, settings: Annotated[ShowSettings, Parameter(name="*")] = _unset(ShowSettings)) -> int:
     """Print a few samples of a run, readably"""
     from rich.console import Console
 
@@ -109,7 +115,7 @@ def show(run: Run, *, settings: Annotated[ShowSettings, Parameter(name="*")] = S
 def check(
     data: Annotated[Path, Parameter(help="Run folder, or a .json, .jsonl or .parquet file of samples")],
     *,
-    settings: Annotated[CheckSettings, Parameter(name="*")] = CheckSettings(),  # noqa: B008
+    settings: Annotated[CheckSettings, Parameter(name="*")] = _unset(CheckSettings),
 ) -> int:
     """Hold samples against their captions and boxes, and write a report"""
     from pipeline.check import check as run
@@ -128,7 +134,7 @@ def check(
 def review(
     data: Annotated[Path, Parameter(help="Run folder, or a .json, .jsonl or .parquet file of samples")],
     *,
-    settings: Annotated[ReviewSettings, Parameter(name="*")] = ReviewSettings(),  # noqa: B008
+    settings: Annotated[ReviewSettings, Parameter(name="*")] = _unset(ReviewSettings),
 ) -> int:
     """Look at samples on a local web page, accept, reject and edit them"""
     _need("duckdb", "review")
@@ -139,7 +145,7 @@ def review(
 
 
 @app.command(sort_key=6)
-def finetune(*, settings: Annotated[FinetuneSettings, Parameter(name="*")] = FinetuneSettings()) -> int:  # noqa: B008
+def finetune(*, settings: Annotated[FinetuneSettings, Parameter(name="*")] = _unset(FinetuneSettings)) -> int:
     """Train a LLaVA-style model on samples, into a plain checkpoint"""
     _need("torch", "finetune")
     from pipeline.finetune.command import finetune as run
@@ -154,7 +160,7 @@ def chat(
     image: Annotated[Path, Parameter(help="Image file")],
     question: Annotated[str, Parameter(help="What to ask about it")],
     *,
-    settings: Annotated[ChatSettings, Parameter(name="*")] = ChatSettings(),  # noqa: B008
+    settings: Annotated[ChatSettings, Parameter(name="*")] = _unset(ChatSettings),
 ) -> int:
     """Ask a checkpoint about an image"""
     _need("torch", "finetune")
@@ -167,7 +173,7 @@ def chat(
 
 
 @app.command(sort_key=8)
-def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = ScenesSettings()) -> int:  # noqa: B008
+def scenes(*, settings: Annotated[ScenesSettings, Parameter(name="*")] = _unset(ScenesSettings)) -> int:
     """Draw scenes with COCO-format captions and boxes whose truth is known"""
     from pipeline.annotations.rendered import draw_scenes
 
@@ -184,7 +190,7 @@ def serve(
     *,
     host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, Parameter(help="Port to listen on; 0 for any that is free.")] = 8765,
-    faults: Annotated[Faults, Parameter(name="*")] = Faults(),  # noqa: B008
+    faults: Annotated[Faults, Parameter(name="*")] = _unset(Faults),
 ) -> int:
     """Start the offline writer as a chat-completions server, with faults to rehearse"""
     from pipeline.llm.server import run

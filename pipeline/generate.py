@@ -347,8 +347,8 @@ def _figures(made: Made, client: Client) -> dict[str, Any]:
     """Return the counts for ``run.json``."""
     tally = client.tally
     return {
-        "samples": {"total": made.samples.total(), **made.samples},
-        "rejects": {"total": made.reasons.total(), **made.reasons},
+        "samples": {"total": made.good, **made.samples},
+        "rejects": {"total": made.rejected, **made.reasons},
         "requests": {"answered_now": tally.sent, "from_journal": tally.kept, "failed_tries": dict(tally.failures)},
         "tokens": {
             "prompt": tally.prompt_tokens,

@@ -26,6 +26,9 @@ MOST_SETTLED = 2000  # samples that wait to be written
 class Made(msgspec.Struct):
     """What became of the plan so far."""
 
+    good: int = 0
+    """Samples."""
+    rejected: int = 0
     samples: Counter[str] = msgspec.field(default_factory=Counter)
     """By kind."""
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
@@ -36,7 +39,7 @@ class Made(msgspec.Struct):
     @property
     def settled(self) -> int:
         """How many planned samples are good or rejected."""
-        return self.samples.total() + self.reasons.total()
+        return self.good + self.rejected
 
 
 class TakesSettled(Protocol):
@@ -135,7 +138,7 @@ class Loop:
 
     async def _work(self, todo: Iterator[tuple[int, Planned]], wanted: int) -> None:
         # Never more begun than can all be good: a reject makes room for the next one of the plan.
-        while not self._stopped and self.made.samples.total() + self._busy < wanted:
+        while not self._stopped and self.made.good + self._busy < wanted:
             index, planned = next(todo, (0, None))
             if planned is None:
                 return
@@ -160,11 +163,13 @@ class Loop:
 
     def _settle(self, index: int, outcome: Sample | Reject) -> None:
         if isinstance(outcome, Sample):
+            self.made.good += 1
             self.made.samples[outcome.kind] += 1
         else:
+            self.made.rejected += 1
             self.made.reasons[outcome.reason] += 1
             self.made.rejects[index] = outcome
         self._settled.append((index, outcome if isinstance(outcome, Sample) else None))
         tally = self._client.tally
         tokens = tally.prompt_tokens + tally.completion_tokens
-        self._progress.update(self.made.samples.total(), self.made.reasons.total(), tokens, tally.cost_usd)
+        self._progress.update(self.made.good, self.made.rejected, tokens, tally.cost_usd)

@@ -40,8 +40,8 @@ class Metrics:
         percentiles = quantiles(latencies, n=100, method="inclusive") if len(latencies) > 1 else latencies * 99
         line = {
             "at": round(time.time(), 3),
-            "samples": self._made.samples.total(),
-            "rejects": self._made.reasons.total(),
+            "samples": self._made.good,
+            "rejects": self._made.rejected,
             "in_flight": pacing.in_flight,
             "allowed": pacing.allowed,
             "why": pacing.why,

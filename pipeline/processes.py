@@ -47,6 +47,7 @@ def _interrupts_held_back() -> Iterator[None]:
 def _begin(prepare: Callable[..., None], setup: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _give_up)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's library starts one a core, and each waits by spinning
     gc.set_threshold(50_000, 10, 10)  # most of what is made here lives as long as it is needed, and is in no cycle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     prepare(*setup)

@@ -3,8 +3,6 @@
 Settings stop at the commands: rooms take scenes, kinds and numbers, not a configuration.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal

@@ -182,6 +182,8 @@ class Budget:
     def _cost(self, reply: Reply, hold: Hold) -> int | None:
         if self.price is None:
             return None
+        if self.price.is_free:
+            return 0
         if not reply.prompt_tokens:  # the server tells no usage; a prompt of no tokens does not exist
             return hold.worst
         tokens = reply.prompt_tokens, reply.cached_tokens, reply.completion_tokens

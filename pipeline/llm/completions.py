@@ -45,6 +45,7 @@ class _Completion(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Completion)
+_NUMBER = (int, float)
 
 
 def read_completion(body: bytes) -> Reply:
@@ -89,5 +90,5 @@ def _text(content: str | list[Any] | None) -> str | None:
 
 
 def _count(tokens: Any) -> int:
-    is_number = isinstance(tokens, int | float) and 0 <= tokens < float("inf")
+    is_number = isinstance(tokens, _NUMBER) and 0 <= tokens < float("inf")
     return min(int(tokens), MOST_TOKENS) if is_number else 0

@@ -3,8 +3,6 @@
 ``Faults`` throws dice over the requests of a whole run; ``script`` plays a few answers in order.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping

@@ -80,7 +80,8 @@ class Journal:
             PipelineError: The file is no journal, is from a newer version, or cannot be written.
         """
         self.path = path
-        with self._explained():
+        self._explained = _Explained(path)
+        with self._explained:
             try:
                 self._open()
             except sqlite3.OperationalError as error:
@@ -135,7 +136,7 @@ class Journal:
         """
         if not self._may_have(key):
             return None
-        with self._explained():
+        with self._explained:
             row = self._db.execute(f"SELECT {_COLUMNS} FROM replies WHERE key = ?", (key,)).fetchone()
         return Reply(*row) if row else None
 
@@ -151,7 +152,7 @@ class Journal:
             _mark(self._starts, key)
         row = (key, sample, *msgspec.structs.astuple(reply), time.time())
         if hold.id is None and not reply.cost_usd:
-            with self._explained():
+            with self._explained:
                 self._db.execute(_KEEP, row)
             return
         cost = round((reply.cost_usd or 0) * money.BILLIONTHS)
@@ -166,7 +167,7 @@ class Journal:
         """Tell whether a key is worth looking for in the file: of a new run's, hardly one is."""
         if self._starts is None:
             self._starts = bytearray(2 ** (8 * START_BYTES - 3))
-            with self._explained():
+            with self._explained:
                 for (known,) in self._db.execute("SELECT key FROM replies"):
                     _mark(self._starts, known)
         start = int.from_bytes(key[:START_BYTES])
@@ -174,24 +175,24 @@ class Journal:
 
     def count(self) -> int:
         """Return how many replies are kept."""
-        with self._explained():
+        with self._explained:
             (count,) = self._db.execute("SELECT count(*) FROM replies").fetchone()
         return int(count)
 
     def note(self, name: str) -> str | None:
         """Return a note that an earlier process left, such as what the server was found to accept."""
-        with self._explained():
+        with self._explained:
             row = self._db.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
     def leave_note(self, name: str, value: str) -> None:
         """Write a note for later processes."""
-        with self._explained():
+        with self._explained:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows of a question that another module asks of tables of its own."""
-        with self._explained():
+        with self._explained:
             return self._db.execute(sql, values).fetchall()
 
     @contextlib.contextmanager
@@ -204,7 +205,7 @@ class Journal:
         Raises:
             RunStopped: The disk is full or the file cannot be written; nothing of it was done.
         """
-        with self._explained():
+        with self._explained:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if forced else 'NORMAL'}")
             try:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -231,7 +232,7 @@ class Journal:
                 await asyncio.to_thread(_force, log)
                 forced = committed
                 if committed - moved > CHECKPOINT_EVERY:
-                    with self._explained():
+                    with self._explained:
                         await asyncio.to_thread(_move, self.path)
                     self._run(_MOVE)  # the little that has come meanwhile, so that the log begins anew
                     moved = committed
@@ -239,24 +240,30 @@ class Journal:
             self._run("PRAGMA wal_autocheckpoint = 1000")
 
     def _run(self, sql: str) -> None:
-        with self._explained():
+        with self._explained:
             self._db.execute(sql).fetchall()
 
     def close(self) -> None:
         """Close the file; nothing is left to be written."""
         self._db.close()
 
-    @contextlib.contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn what a disk or a file can do to us into one line."""
-        try:
-            yield
-        except sqlite3.OperationalError as error:
+
+class _Explained:
+    """Turns what a disk or a file can do to us into one line."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.OperationalError):
             raise RunStopped(
-                f"cannot use {self.path}: {error}; what was committed is kept, run again to go on"
+                f"cannot use {self._path}: {error}; what was committed is kept, run again to go on"
             ) from error
-        except sqlite3.DatabaseError as error:
-            raise PipelineError(f"{self.path} is not a readable journal: {error}; pass another --out") from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise PipelineError(f"{self._path} is not a readable journal: {error}; pass another --out") from error
 
 
 def _mark(starts: bytearray, key: bytes) -> None:

@@ -116,8 +116,8 @@ class Pacing:
             tokens: About how many it will use, question and answer; ``answered`` corrects it.
         """
         now = self._clock()
-        if not self._queue and self._wait_s(now) <= 0 and self.in_flight < self.allowed:
-            return self._take(tokens, now)
+        if not self._queue and self.in_flight < (allowed := self.allowed) and self._wait_s(now) <= 0:
+            return self._take(tokens, now, allowed)
         future: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self._queue.append((future, tokens))
         self._serve(now)
@@ -174,13 +174,13 @@ class Pacing:
         self._capacity.withdrawn(place.window, place.marked)
         self._serve(now)
 
-    def _take(self, tokens: int, now: float) -> Place:
+    def _take(self, tokens: int, now: float, allowed: int) -> Place:
         self.in_flight += 1
         if self._requests:
             self._requests.use(1, now)
         if self._tokens:
             self._tokens.use(tokens, now)
-        window, marked = self._capacity.sent(self.in_flight >= 0.9 * self.allowed)
+        window, marked = self._capacity.sent(self.in_flight >= 0.9 * allowed)
         return Place(now, self.in_flight, tokens, window, marked)
 
     def _close(self, place: Place) -> float:
@@ -198,7 +198,8 @@ class Pacing:
                 self._queue.popleft()
                 self._gone -= 1
                 continue
-            if self.in_flight >= self.allowed:
+            allowed = self._capacity.allowed
+            if self.in_flight >= allowed:
                 if self._capacity.is_unheard and self._timer is None:
                     self._timer = asyncio.get_running_loop().call_later(LISTEN_S, self._wake_unheard, now)
                 return
@@ -208,7 +209,7 @@ class Pacing:
                     self._timer = asyncio.get_running_loop().call_later(max(wait_s, 0.001), self._wake)
                 return
             self._queue.popleft()
-            future.set_result(self._take(tokens, now))
+            future.set_result(self._take(tokens, now, allowed))
 
     def _wake(self) -> None:
         self._timer = None

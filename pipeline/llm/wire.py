@@ -9,6 +9,7 @@ and longer to load than all else before the first request.
 from __future__ import annotations
 
 import asyncio
+import math
 import select
 import ssl
 from collections.abc import Callable, Coroutine
@@ -235,7 +236,9 @@ class _Watch:
         self._loop = asyncio.get_running_loop()
         self._multi = multi
         self._settle = settle
-        self._timer: asyncio.Handle | None = None
+        self._soon: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = math.inf  # when libcurl wants to be called, on the loop's clock
         self._watched: dict[int, int] = {}  # directions by socket
         # libcurl changes what it waits for twice a request. Where the system has it, an epoll of our own, which is one
         # thing for the loop to watch, takes that at a quarter of the processor time that the loop does.
@@ -253,7 +256,9 @@ class _Watch:
         else:
             for socket in list(self._watched):
                 self._watch_by_loop(pycurl.POLL_REMOVE, socket)
-        self._wait(-1)
+        for handle in (self._soon, self._timer):
+            if handle:
+                handle.cancel()
 
     def _watch_by_epoll(self, directions: int, socket: int, *_: object) -> None:
         assert self._epoll
@@ -291,17 +296,30 @@ class _Watch:
             self._loop.remove_writer(socket)
 
     def _wait(self, milliseconds: int) -> None:
-        if self._timer:
+        if milliseconds == 0:
+            self._soon = self._soon or self._loop.call_soon(self._begin)
+            return
+        # Twice a request libcurl changes when its time is up, nearly always to later: a timer set too early waits on.
+        self._due = self._loop.time() + milliseconds / 1000 if milliseconds > 0 else math.inf
+        if self._timer and self._timer.when() > self._due:
             self._timer.cancel()
             self._timer = None
-        if milliseconds == 0:
-            self._timer = self._loop.call_soon(self._time_is_up)
-        elif milliseconds > 0:
-            self._timer = self._loop.call_later(milliseconds / 1000, self._time_is_up)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if not self._timer and self._due < math.inf:
+            self._timer = self._loop.call_at(self._due, self._time_is_up)
+
+    def _begin(self) -> None:
+        self._soon = None
+        self._go_on(pycurl.SOCKET_TIMEOUT, 0)
 
     def _time_is_up(self) -> None:
         self._timer = None
-        self._go_on(pycurl.SOCKET_TIMEOUT, 0)
+        if self._due <= self._loop.time():
+            self._due = math.inf  # until libcurl says more
+            self._go_on(pycurl.SOCKET_TIMEOUT, 0)
+        self._set_timer()
 
     def _go_on(self, socket: int, directions: int) -> None:
         self._multi.socket_action(socket, directions)

@@ -5,8 +5,6 @@ example that breaks the form its kind asks for. What a template makes of a scene
 rendered, so ``render_user`` says in one line what went wrong with which; all planned scenes can be rendered beforehand.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

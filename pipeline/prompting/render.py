@@ -49,4 +49,4 @@ def render_messages(prompt: Prompt, scene: Scene) -> list[Message]:
 
 def encode_messages(prompt: Prompt, following: list[Message]) -> bytes:
     """Return the static messages and those that follow them as one JSON list."""
-    return prompt.static_json + b"," + msgspec.json.encode(following)[1:]
+    return b"".join((prompt.static_json, b",", msgspec.json.encode(following)[1:]))

@@ -4,8 +4,6 @@ Writing and reading stand side by side because they are one agreement: what ``wr
 example, ``read_reply`` reads back from the model.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from itertools import product
@@ -173,7 +171,7 @@ _FENCE = re.compile(r"```(?:\w+)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 def _unwrap(content: str) -> str:
     """Take off what models put around a reply: thoughts, a code fence, a sentence before a JSON object."""
     text = _THOUGHTS.sub("", content, count=1).strip() if "</think>" in content else content.strip()
-    if fenced := _FENCE.search(text):
+    if "```" in text and (fenced := _FENCE.search(text)):
         text = fenced[1].strip()
     opening = text.find("{")
     if opening > 0 and text.endswith("}") and "Question:" not in text[:opening]:

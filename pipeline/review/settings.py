@@ -1,7 +1,5 @@
 """What a person can set for ``review``, in the form of ``pipeline/settings.py``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 
