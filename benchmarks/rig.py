@@ -80,6 +80,7 @@ def model(*flags: str) -> Iterator[Model]:
 def start(command: Sequence[str]) -> subprocess.Popen[str]:
     """Start a command whose standard output is kept and whose standard error is shown only by its exit code."""
     environment = os.environ | {"OPENAI_API_KEY": "any"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # as with most people, Python keeps what it has compiled
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 

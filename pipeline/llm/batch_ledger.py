@@ -34,7 +34,7 @@ _TABLES = (
     """,
     "CREATE INDEX IF NOT EXISTS batch_numbers ON batch_keys (number)",
 )
-_UNANSWERED = "number = ? AND NOT EXISTS (SELECT 1 FROM replies WHERE replies.key = batch_keys.key)"
+_UNANSWERED = "number = ? AND NOT EXISTS (SELECT 1 FROM keys WHERE keys.key = batch_keys.key)"
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -90,11 +90,7 @@ class Ledger:
 
     def has(self, key: bytes) -> bool:
         """Tell whether a key is answered, or covered by a batch."""
-        ((known,),) = self._journal.query(
-            "SELECT EXISTS (SELECT 1 FROM replies WHERE key = ?1) OR EXISTS (SELECT 1 FROM batch_keys WHERE key = ?1)",
-            key,
-        )
-        return bool(known)
+        return self._journal.has(key) or bool(self._journal.query("SELECT 1 FROM batch_keys WHERE key = ?", key))
 
     def sample(self, number: int, key: bytes) -> str | None:
         """Return the sample for which a batch has this key, or None where the key is none of its own."""
@@ -111,6 +107,7 @@ class Ledger:
         Returns:
             The keys without an answer and without such an error.
         """
+        self._journal.sort_keys()
         with self._journal.transaction(forced=True) as db:
             left = [key for (key,) in db.execute(f"SELECT key FROM batch_keys WHERE {_UNANSWERED}", (number,))]
             db.execute(f"DELETE FROM batch_keys WHERE {_UNANSWERED}", (number,))

@@ -217,12 +217,12 @@ def read_sums(journal: Journal) -> Sums:
 
 def _price_earlier_replies(journal: Journal, prices: dict[str, Price], price: Price) -> None:
     """Give a cost to replies that were kept while their price was not known; by this run's price if need be."""
-    unpriced = "SELECT key, model, prompt_tokens, cached_tokens, completion_tokens FROM replies WHERE cost_usd IS NULL"
+    columns = "rowid, model, prompt_tokens, cached_tokens, completion_tokens"
     total = 0
     with journal.transaction() as db:
-        for key, model, *tokens in db.execute(unpriced).fetchall():
+        for number, model, *tokens in db.execute(f"SELECT {columns} FROM replies WHERE cost_usd IS NULL").fetchall():
             cost = _count(cost_usd(find_price(prices, model) or price, *tokens))
-            db.execute("UPDATE replies SET cost_usd = ? WHERE key = ?", (cost / BILLIONTHS, key))
+            db.execute("UPDATE replies SET cost_usd = ? WHERE rowid = ?", (cost / BILLIONTHS, number))
             total += cost
         journal.money.settle(NO_HOLD, total)
     journal.money.settled(NO_HOLD, total)

@@ -12,6 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +23,15 @@ from pipeline.llm import money
 from pipeline.llm.money import NO_HOLD, Hold, Money
 
 APPLICATION_ID = 0x564C4A31  # "VLJ1" in the file's header, so that `file` and we can tell what it is
-VERSION = 1
-CHECKPOINT_EVERY = 6000  # replies: 5 seconds of a fast server, and 128 MB of log
+VERSION = 2
+CHECKPOINT_EVERY = 6000  # replies: 5 seconds of a fast server, and 65 MB of log
 FORCE_EVERY_S = 0.04  # with the time that a disk takes, a reply is safe from a power cut within 50 ms
 START_BYTES = 3  # of a key, to look it up in memory first: of 100,000 other keys, 1 in 170 begins like one of these
 PAGE_BYTES = 8192  # a few replies a page: at SQLite's 4096 most of them would spill over onto a page of their own
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS replies (
-    key BLOB NOT NULL UNIQUE,   -- sha256 over the request's bytes and its seed
+    key BLOB NOT NULL,          -- sha256 over the request's bytes and its seed
     sample TEXT NOT NULL,       -- id of the sample it was asked for
     content TEXT,               -- the assistant's text
     refusal TEXT,               -- what the server says instead of a text
@@ -43,6 +44,12 @@ CREATE TABLE IF NOT EXISTS replies (
     at REAL NOT NULL            -- seconds since 1970
 );
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_KEYS = """
+CREATE TABLE IF NOT EXISTS keys (
+    key BLOB PRIMARY KEY,
+    reply INTEGER NOT NULL      -- its row in the table of replies
+) WITHOUT ROWID
 """
 
 
@@ -61,10 +68,7 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = ", ".join(Reply.__struct_fields__)
-_KEEP = (
-    f"INSERT OR IGNORE INTO replies (key, sample, {_COLUMNS}, at)"
-    f" VALUES (?, ?, {'?, ' * len(Reply.__struct_fields__)}?)"
-)
+_KEEP = f"INSERT INTO replies (key, sample, {_COLUMNS}, at) VALUES (?, ?, {'?, ' * len(Reply.__struct_fields__)}?)"
 
 
 _MOVE = "PRAGMA wal_checkpoint(PASSIVE)"  # waits for nobody
@@ -88,7 +92,12 @@ class Journal:
                 if "database is locked" not in str(error):
                     raise
                 self._open_once_free()
-        self._starts: bytearray | None = None  # a bit for each beginning of a key; read at the first look-up
+        self._unsorted: dict[bytes, int] = {}
+        """Rows of replies whose keys are not in the table of keys yet.
+
+        A key's place in a sorted table is at random: written with its reply, it would cost as much as the reply itself.
+        A thousand keys cost little more than one. What a process leaves unsorted the next one finds at the end.
+        """
         self.money = Money(self._db)
         """What its replies cost, and what is reserved for those to come."""
 
@@ -126,58 +135,93 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")  # safe against a kill; `force` is for the rest
         if not tables:
-            begun = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {VERSION};"
+            begun = f"PRAGMA application_id = {APPLICATION_ID};"
             self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {money.TABLES} {begun} COMMIT;")
+        if version < VERSION:  # new, or from before there was a table of keys
+            self._db.executescript(f"BEGIN IMMEDIATE; {_KEYS}; PRAGMA user_version = {VERSION}; COMMIT;")
+        (sorted_to,) = self._db.execute("SELECT coalesce(max(reply), 0) FROM keys").fetchone()
+        if self._db.execute("SELECT 1 FROM replies WHERE rowid > ? LIMIT 1", (sorted_to,)).fetchone():
+            rest = "SELECT key, rowid FROM replies WHERE rowid > ? ORDER BY key"
+            self._db.execute(f"INSERT OR IGNORE INTO keys {rest}", (sorted_to,))
 
     def find(self, key: bytes) -> Reply | None:
         """Return the reply to this request, if it was ever paid for.
 
         What another process has kept since the first look-up is not seen; a run folder is held by one at a time.
         """
-        if not self._may_have(key):
+        number = self._number(key) if self._may_have(key) else None
+        if number is None:
             return None
         with self._explained:
-            row = self._db.execute(f"SELECT {_COLUMNS} FROM replies WHERE key = ?", (key,)).fetchone()
-        return Reply(*row) if row else None
+            row = self._db.execute(f"SELECT {_COLUMNS} FROM replies WHERE rowid = ?", (number,)).fetchone()
+        return Reply(*row)
+
+    def has(self, key: bytes) -> bool:
+        """Tell whether there is a reply to this request; what is said of ``find`` goes for this as well."""
+        return self._may_have(key) and self._number(key) is not None
+
+    def _number(self, key: bytes) -> int | None:
+        """Return the row of a reply."""
+        if key in self._unsorted:
+            return self._unsorted[key]
+        with self._explained:
+            row = self._db.execute("SELECT reply FROM keys WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
 
     def keep(self, key: bytes, sample: str, reply: Reply, hold: Hold = NO_HOLD) -> None:
         """Commit a reply and what it cost, which takes the place of what was reserved for it.
 
-        A second reply under one key is not kept, and its reservation stays: it was paid for as well.
+        A second reply under one key is not kept, but its cost is counted: it was paid for as well.
 
         Raises:
             RunStopped: The disk is full or the file cannot be written.
         """
-        if self._starts is not None:
-            _mark(self._starts, key)
+        number = None
+        is_new = not self.has(key)
         row = (key, sample, *msgspec.structs.astuple(reply), time.time())
         if hold.id is None and not reply.cost_usd:
-            with self._explained:
-                self._db.execute(_KEEP, row)
-            return
-        cost = round((reply.cost_usd or 0) * money.BILLIONTHS)
-        with self.transaction() as db:
-            is_new = db.execute(_KEEP, row).rowcount > 0
             if is_new:
+                with self._explained:
+                    number = self._db.execute(_KEEP, row).lastrowid
+        else:
+            cost = round((reply.cost_usd or 0) * money.BILLIONTHS)
+            with self.transaction() as db:
+                if is_new:
+                    number = db.execute(_KEEP, row).lastrowid
                 self.money.settle(hold, cost)
-        if is_new:
             self.money.settled(hold, cost)
+        if number is not None:
+            self._unsorted[key] = number
+            _mark(self._starts, key)
 
     def _may_have(self, key: bytes) -> bool:
         """Tell whether a key is worth looking for in the file: of a new run's, hardly one is."""
-        if self._starts is None:
-            self._starts = bytearray(2 ** (8 * START_BYTES - 3))
-            with self._explained:
-                for (known,) in self._db.execute("SELECT key FROM replies"):
-                    _mark(self._starts, known)
         start = int.from_bytes(key[:START_BYTES])
         return bool(self._starts[start >> 3] & 1 << (start & 7))
 
+    @cached_property
+    def _starts(self) -> bytearray:
+        """A bit for each beginning of a key."""
+        starts = bytearray(2 ** (8 * START_BYTES - 3))
+        with self._explained:
+            for (known,) in self._db.execute("SELECT key FROM keys"):
+                _mark(starts, known)
+        return starts
+
     def count(self) -> int:
         """Return how many replies are kept."""
-        with self._explained:
-            (count,) = self._db.execute("SELECT count(*) FROM replies").fetchone()
+        ((count,),) = self.query("SELECT count(*) FROM keys")
         return int(count)
+
+    def sort_keys(self) -> None:
+        """Put the keys of the replies that have come since the last time into their table.
+
+        Raises:
+            RunStopped: The disk is full or the file cannot be written.
+        """
+        with self.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(self._unsorted.items()))
+        self._unsorted.clear()
 
     def note(self, name: str) -> str | None:
         """Return a note that an earlier process left, such as what the server was found to accept."""
@@ -191,7 +235,9 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a question that another module asks of tables of its own."""
+        """Return the rows of a question that another module asks of tables of its own, and of those of replies."""
+        if self._unsorted:
+            self.sort_keys()
         with self._explained:
             return self._db.execute(sql, values).fetchall()
 
@@ -232,10 +278,11 @@ class Journal:
                 await asyncio.to_thread(_force, log)
                 forced = committed
                 if committed - moved > CHECKPOINT_EVERY:
+                    self.sort_keys()
                     with self._explained:
                         await asyncio.to_thread(_move, self.path)
                     self._run(_MOVE)  # the little that has come meanwhile, so that the log begins anew
-                    moved = committed
+                    moved = self._db.total_changes
         finally:
             self._run("PRAGMA wal_autocheckpoint = 1000")
 
