@@ -177,7 +177,7 @@ class Journal:
             RunStopped: The disk is full or the file cannot be written.
         """
         number = None
-        is_new = not self.has(key)
+        is_new = not (_mark(self._starts, key) and self.has(key))
         row = (key, sample, *msgspec.structs.astuple(reply), time.time())
         if hold.id is None and not reply.cost_usd:
             if is_new:
@@ -192,7 +192,6 @@ class Journal:
             self.money.settled(hold, cost)
         if number is not None:
             self._unsorted[key] = number
-            _mark(self._starts, key)
 
     def _may_have(self, key: bytes) -> bool:
         """Tell whether a key is worth looking for in the file: of a new run's, hardly one is."""
@@ -313,9 +312,12 @@ class _Explained:
             raise PipelineError(f"{self._path} is not a readable journal: {error}; pass another --out") from error
 
 
-def _mark(starts: bytearray, key: bytes) -> None:
+def _mark(starts: bytearray, key: bytes) -> bool:
+    """Set the bit of a key, and return whether it was set."""
     start = int.from_bytes(key[:START_BYTES])
-    starts[start >> 3] |= 1 << (start & 7)
+    bit, before = 1 << (start & 7), starts[start >> 3]
+    starts[start >> 3] = before | bit
+    return bool(before & bit)
 
 
 def _force(path: Path) -> None:

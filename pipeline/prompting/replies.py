@@ -9,6 +9,7 @@ import re
 from itertools import product
 from typing import Any, Literal, NamedTuple, get_args
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.records import Message, Turn
@@ -179,8 +180,39 @@ def _unwrap(content: str) -> str:
     return text
 
 
-def _from_json(text: str, shape: Shape, question: str) -> list[Turn]:
+class _Turns(msgspec.Struct):
+    turns: list[Turn]
+
+
+class _Answer(msgspec.Struct):
+    answer: str
+
+
+_right: dict[Shape, msgspec.json.Decoder[_Turns | Turn | _Answer]] = {
+    "turns": msgspec.json.Decoder(_Turns),
+    "pair": msgspec.json.Decoder(Turn),
+    "answer": msgspec.json.Decoder(_Answer),
+}
+
+
+def _from_right_json(text: str, shape: Shape, question: str) -> list[Turn]:
+    """Return the turns of a reply in which nothing is wrong, as hardly anything ever is; else none."""
     try:
+        reply = _right[shape].decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    if isinstance(reply, _Answer):
+        answer = reply.answer.strip()
+        return [Turn(question, answer)] if answer else []
+    pairs = reply.turns if isinstance(reply, _Turns) else [reply]
+    turns = [Turn(pair.question.strip(), pair.answer.strip()) for pair in pairs]
+    return turns if all(turn.question and turn.answer for turn in turns) else []
+
+
+def _from_json(text: str, shape: Shape, question: str) -> list[Turn]:
+    if turns := _from_right_json(text, shape, question):
+        return turns
+    try:  # pydantic, at three times the price, tells what is wrong
         reply = _MODELS[shape].model_validate_json(text)
     except ValidationError as error:
         raise UnreadableReply(first_fault(error)) from None
