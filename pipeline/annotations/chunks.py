@@ -16,8 +16,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = 2**17  # larger pieces, and the system gives and takes their memory page by page
 MOST_BYTES = 2**22  # where all cuts so far are wrong, the window grows, but not to the size of a file
+USUAL_BYTES = 2**10  # of a key, or a value that is no list of rows
 TRIES = 8  # cuts in the midst of an element are rare: they need objects in lists in an element
 
 Decode = Callable[[bytes, int], list[Any]]
@@ -128,8 +129,9 @@ class _Reader:
     def value(self) -> Any:
         """Go past a value of any form, small enough to lie in memory as a whole, and return it."""
         self.peek()
+        length = USUAL_BYTES
         while True:
-            text = self._data[self._at :].decode(errors="surrogateescape")
+            text = self._data[self._at : self._at + length].decode(errors="surrogateescape")
             try:
                 value, end = _decoder.raw_decode(text)
             except json.JSONDecodeError:
@@ -137,8 +139,9 @@ class _Reader:
             if end < len(text):  # else a number may go on, too
                 self._at += len(text[:end].encode(errors="surrogateescape"))
                 return value
-            if not self._read_on():
+            if self._at + length > len(self._data) and not self._read_on():
                 raise NotPlain("no value")
+            length *= 2
 
     def is_at_objects(self) -> bool:
         """Return whether a list of objects is next."""

@@ -11,6 +11,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Generic, NoReturn, TypeVar
 
@@ -23,7 +24,7 @@ from pipeline.annotations.files import AnnotationFile, find_files
 from pipeline.annotations.listing import Listed, Listing
 from pipeline.annotations.pictures import Pictures, size_in_file
 from pipeline.annotations.rows import BoxRow, CaptionRow, Id, shown
-from pipeline.annotations.store import PARTS, Picked, Scenes
+from pipeline.annotations.store import Picked, Scenes, deal_alike
 from pipeline.errors import PipelineError
 from pipeline.records import Scene
 
@@ -81,7 +82,8 @@ def _join(
     placing = Placing(labels, box_file.path, dropped)
     common = _Common()
     scenes, places = Scenes(), array("Q")
-    for part in range(PARTS):
+    stores = [store for file in (caption_file, box_file) for store in (file.images, file.annotations)]
+    for part in deal_alike(*stores):
         images = listing.images(part, dropped)
         caption_rows = _by_image(caption_file.annotations.part(part), images, dropped)
         box_rows = _by_image(box_file.annotations.part(part), images, dropped)
@@ -154,12 +156,15 @@ def _by_image(
 
 
 def _without_repeats(rows: list[AnnotationRow]) -> list[AnnotationRow]:
+    # Field by field, since the readers make rows of several classes.
+    tell = attrgetter(*(BoxRow if isinstance(rows[0], BoxRow) else CaptionRow).__struct_fields__)
     # Rows without id are all kept, since two people may well have written the same caption.
-    met: set[AnnotationRow] = set()
+    met: set[tuple[object, ...]] = set()
     once = []
     for row in rows:
-        if row.id is None or row not in met:
-            met.add(row)
+        told = tell(row)
+        if row.id is None or told not in met:
+            met.add(told)
             once.append(row)
     return once
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from typing import Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 from zlib import crc32
 
 import msgspec
@@ -19,6 +19,8 @@ from pipeline.temporary import Store
 
 Item = TypeVar("Item")
 
+FEW = 30_000  # rows, some 10 MB, that stay as they are: packing them would take a twentieth of the time to a start
+AT_ONCE = 4000  # rows, beyond that: fewer make more pieces to remember, more are out of the processor's reach again
 PARTS = 61  # of COCO train2017, one takes about 10 MB; prime, so that ids in even steps spread over all
 
 
@@ -36,27 +38,54 @@ class Parts(Generic[Item]):
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(list[item]).decode  # type: ignore[valid-type]
         self._count = 0
+        self._waiting: list[tuple[Iterable[Id | None], Sequence[Item]]] = []
+        """The latest rows, with the ids of their images."""
+        self._rows_waiting = 0
+        self.are_dealt = False
+        """Whether rows are dealt to parts; while they are few, all are in the first."""
 
     def __len__(self) -> int:
         return self._count
 
     def add(self, ids: Iterable[Id | None], rows: Sequence[Item]) -> None:
         """Take more rows, each with the id of its image."""
+        self._count += len(rows)
+        self._rows_waiting += len(rows)
+        self._waiting.append((ids, rows))
+        if self._rows_waiting > (AT_ONCE if self.are_dealt else FEW):
+            self.deal()
+
+    def deal(self) -> None:
+        """Deal all rows to parts."""
         buckets: list[list[Item]] = [[] for _ in range(PARTS)]
-        for image_id, row in zip(ids, rows, strict=True):
-            buckets[image_id % PARTS if type(image_id) is int else _part(image_id)].append(row)
+        for ids, rows in self._waiting:
+            for image_id, row in zip(ids, rows, strict=True):
+                buckets[image_id % PARTS if type(image_id) is int else _part(image_id)].append(row)
         for blocks, bucket in zip(self._blocks, buckets, strict=True):
             if bucket:
                 data = self._encode(bucket)
                 blocks.append((self._store.put(data), len(data)))
-        self._count += len(rows)
+        self._waiting.clear()
+        self._rows_waiting = 0
+        self.are_dealt = True
 
     def part(self, number: int) -> list[Item]:
         """Return the rows of a part, in the order in which they came."""
         rows: list[Item] = []
+        if not self.are_dealt:
+            return [row for _, some in self._waiting for row in some] if number == 0 else rows
         for start, length in self._blocks[number]:
             rows += self._decode(self._store.get(start, length))
         return rows
+
+
+def deal_alike(*stores: Parts[Any]) -> range:
+    """Deal the rows of all stores to parts if those of one are, and return the numbers of the parts."""
+    if not any(store.are_dealt for store in stores):
+        return range(1)
+    for store in stores:
+        store.deal()
+    return range(PARTS)
 
 
 def _part(image_id: Id | None) -> int:

@@ -14,7 +14,7 @@ import pytest
 from coco_rows import DOG, refusal
 
 from pipeline import temporary
-from pipeline.annotations import chunks
+from pipeline.annotations import chunks, store
 from pipeline.annotations.coco import read_scenes
 from pipeline.annotations.store import PARTS, Parts, Picked, Scenes
 from pipeline.errors import PipelineError
@@ -63,7 +63,12 @@ def test_rows_of_an_image_are_in_one_part_in_their_order() -> None:
     parts = Parts(tuple[int, str])
     for start in (0, 100):
         parts.add(ids, [(start + number, str(image_id)) for number, image_id in enumerate(ids)])
+    few = [parts.part(number) for number in range(PARTS)]
+    assert few[0] == sorted(few[0], key=lambda row: row[0])
+    assert not any(few[1:])
+    parts.deal()
     dealt = [parts.part(number) for number in range(PARTS)]
+    assert sorted(row for part in dealt for row in part) == sorted(few[0])
     assert len(parts) == sum(map(len, dealt)) == 2 * len(ids)
     for image_id in ("7", "img/a-1", str(2**63)):
         assert len([part for part in dealt if image_id in [text for _, text in part]]) == 1
@@ -79,7 +84,25 @@ def test_a_full_disk_is_one_line(scenes: Scenes, monkeypatch: pytest.MonkeyPatch
     assert "cannot use the temporary folder: No space left" in refusal(scenes.add, SCENES[0])
 
 
+@pytest.mark.parametrize("few", [0, 5, 12, 30])  # all rows are dealt to parts, some are many and some few, all are few
+def test_few_rows_and_many_make_the_same_scenes(few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = [{"id": 61 * n % 100, "file_name": f"{n}.jpg", "width": 640, "height": 480} for n in range(10)]
+    boxes = [
+        {"id": n, "image_id": 61 * n % 100, "category_id": 18, "bbox": [n, 1, 50.5, 60]}
+        for n in (*range(10), *range(10))
+    ]
+    captions = [{"id": n, "image_id": 61 * n % 100, "caption": f"Dog {n}."} for n in range(8)]
+    (tmp_path / "i.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": [DOG]}))
+    (tmp_path / "c.json").write_text(json.dumps({"images": images[3:], "annotations": captions}))
+    monkeypatch.setattr(store, "FEW", few)
+    scenes = read_scenes(tmp_path / "c.json", tmp_path / "i.json").scenes
+    assert [(scene.file_name, scene.captions, len(scene.boxes)) for scene in scenes] == [
+        (f"{n}.jpg", (f"Dog {n}.",) if n < 8 else (), 1) for n in range(10)
+    ]
+
+
 def test_five_times_the_images_take_hardly_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "FEW", 1000)
     monkeypatch.setattr(temporary, "IN_MEMORY_BYTES", 2**16)
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 2**17)
     path = tmp_path / "instances.json"
