@@ -76,7 +76,7 @@ def _custom_headers() -> dict[str, str]:
 
 def _system() -> str:
     names = {"linux": "Linux", "darwin": "MacOS", "win32": "Windows"}
-    return names.get(sys.platform, f"Other:{platform.platform().lower()}")
+    return names.get(sys.platform) or f"Other:{platform.platform().lower()}"  # which starts a program to ask
 
 
 def _architecture() -> str:
