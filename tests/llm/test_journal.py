@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from pipeline.errors import PipelineError, RunStopped
@@ -72,9 +73,44 @@ def test_the_log_of_a_long_run_is_moved_into_the_file_as_it_grows(tmp_path: Path
     asyncio.run(keep_many())
     largest = 5 * CHECKPOINT_EVERY * PAGE_BYTES
     assert CHECKPOINT_EVERY * PAGE_BYTES < max(sizes) < largest  # all 10,000 would take more, two pages each
+    assert 0 < len(journal._unsorted) < 4000  # those since the last move
     assert journal.count() == 10_000
+    assert all(journal.find(hashlib.sha256(b"%d" % n).digest()) for n in range(0, 10_000, 77))
     journal.close()
     assert not log.exists()
+
+
+def test_a_second_process_finds_what_the_first_has_kept_and_not_sorted_in(tmp_path: Path) -> None:
+    first = Journal(tmp_path / "j.sqlite")
+    for n in range(100):
+        first.keep(b"%d" % n, "s", REPLY)
+    second = Journal(tmp_path / "j.sqlite")
+    assert all(second.find(b"%d" % n) for n in range(100))
+    first.keep(b"0", "s", msgspec.structs.replace(REPLY, content="another"))
+    assert first.find(b"0") == REPLY
+    for n in range(100, 200):
+        first.keep(b"%d" % n, "s", REPLY)
+    assert first.count() == 200
+    second.close()
+    first.close()
+
+
+def test_a_journal_of_the_first_version_is_read_and_carried_on(tmp_path: Path) -> None:
+    path = tmp_path / "j.sqlite"
+    journal = Journal(path)
+    for n in range(10):
+        journal.keep(b"%d" % n, "s", REPLY)
+    journal.close()
+    db = sqlite3.connect(path)
+    db.executescript("DROP TABLE keys; CREATE UNIQUE INDEX earlier ON replies (key); PRAGMA user_version = 1;")
+    db.close()
+    journal = Journal(path)
+    assert all(journal.find(b"%d" % n) == REPLY for n in range(10))
+    journal.keep(b"3", "s", REPLY)
+    journal.keep(b"10", "s", REPLY)
+    assert journal.count() == 11
+    assert journal.query("PRAGMA user_version") == [(VERSION,)]
+    journal.close()
 
 
 def test_a_journal_from_a_newer_version_is_left_alone(tmp_path: Path) -> None:
