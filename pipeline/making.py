@@ -177,8 +177,8 @@ def _sample(
         seed=seed,
         attempts=len(spent),
         finish_reason=answered.reply.finish_reason,
-        prompt_tokens=sum(each.reply.prompt_tokens for each in spent),
-        completion_tokens=sum(each.reply.completion_tokens for each in spent),
+        prompt_tokens=sum([each.reply.prompt_tokens for each in spent]),
+        completion_tokens=sum([each.reply.completion_tokens for each in spent]),
         cost_usd=_cost(spent),
     )
 
@@ -201,4 +201,4 @@ def _reject(planned: Planned, reason: str, fault: str, spent: list[Answered]) ->
 def _cost(spent: list[Answered]) -> float | None:
     """Return what all attempts cost in US dollars; ``None`` where a price was not known."""
     costs = [each.reply.cost_usd for each in spent]
-    return None if None in costs else sum(cost for cost in costs if cost is not None)
+    return None if None in costs else sum([cost for cost in costs if cost is not None])

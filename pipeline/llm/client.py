@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import time
 from collections import Counter, deque
@@ -166,8 +165,10 @@ class Client:
 
     def _find(self, question: Question, body: Body) -> Answered | None:
         """Return the reply to a question, whose body in the present dialect is built already."""
-        earlier = (self.bodies.build(question, dialect).key for dialect in reversed(self._dialects[:-1]))
-        for key in itertools.chain((body.key,), earlier):
+        if kept := self._journal.find(body.key):
+            return Answered(body.key, kept, paid_now=False)
+        for dialect in reversed(self._dialects[:-1]):
+            key = self.bodies.build(question, dialect).key
             if kept := self._journal.find(key):
                 return Answered(key, kept, paid_now=False)
         return None

@@ -200,10 +200,11 @@ class _Exchange:
         raise Declined(status, _headers(self._head), body)
 
     def note_socket(self) -> None:
-        """Remember by which socket the answer came."""
-        socket = self.curl.getinfo(pycurl.ACTIVESOCKET)
-        if socket >= 0:  # else it is closed already
-            self._sockets[self.curl.getinfo(pycurl.LOCAL_PORT)] = socket
+        """Remember by which socket the answer came, if that is a new one."""
+        if self.curl.getinfo(pycurl.NUM_CONNECTS):
+            socket = self.curl.getinfo(pycurl.ACTIVESOCKET)
+            if socket >= 0:  # else it is closed already
+                self._sockets[self.curl.getinfo(pycurl.LOCAL_PORT)] = socket
 
     def _may_send(self, their_ip: str, our_ip: str, their_port: int, our_port: int) -> int:
         # libcurl would send again by itself where a connection breaks: the first may have been read, and be billed. Nor

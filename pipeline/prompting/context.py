@@ -25,10 +25,25 @@ def describe(scene: Scene, parts: Collection[ContextPart]) -> str:
 
 @lru_cache(maxsize=16)  # the samples of one scene come after each other
 def _box_lines(boxes: tuple[Box, ...]) -> str:
+    short = _short
     return "\n".join(
-        f"{box.label}: [{round(box.x0, 3)}, {round(box.y0, 3)}, {round(box.x1, 3)}, {round(box.y1, 3)}]"
-        for box in boxes
+        [
+            f"{box.label}: [{short[f'{box.x0:.3f}']}, {short[f'{box.y0:.3f}']},"
+            f" {short[f'{box.x1:.3f}']}, {short[f'{box.y1:.3f}']}]"
+            for box in boxes
+        ]
     )
+
+
+class _Short(dict[str, str]):
+    """Numbers with 3 decimals, as Python prints them: there are a thousand, and printing one takes its time."""
+
+    def __missing__(self, number: str) -> str:
+        self[number] = short = repr(float(number))
+        return short
+
+
+_short = _Short()
 
 
 def can_describe(scene: Scene, parts: Collection[ContextPart]) -> bool:
