@@ -19,7 +19,7 @@ from pipeline.samples.plan import Planned
 
 AT_ONCE = 16  # samples begun between two looks at the network
 LOAD_AFTER_S = 0.12  # until as many requests as allowed are on their way, and before the first answers
-HAND_OVER_EVERY_S = 0.1
+HAND_OVER_EVERY_S = 0.25
 MOST_SETTLED = 2000  # samples that wait to be written
 
 
@@ -125,7 +125,8 @@ class Loop:
                 await asyncio.wait_for(self._ended.wait(), HAND_OVER_EVERY_S)
             settled, self._settled = self._settled, []
             try:
-                await asyncio.to_thread(self._files.settle, settled)
+                if settled:
+                    await asyncio.to_thread(self._files.settle, settled)
             except PipelineError as error:
                 self.stop(error)
             self._has_room.set()

@@ -121,7 +121,6 @@ def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
         RunStopped: The image is to be embedded and cannot be read.
     """
     scene = sample.scene
-    turns = ((("user", turn.question), ("assistant", turn.answer)) for turn in sample.turns)
     return {
         "id": sample.id,
         "image_id": scene.image_id,
@@ -131,7 +130,9 @@ def sample_row(sample: Sample, *, embed_image: bool) -> dict[str, Any]:
         "height": scene.height,
         "licence": scene.licence,
         "kind": sample.kind,
-        "messages": [message for turn in turns for message in turn],
+        "messages": [
+            message for turn in sample.turns for message in (("user", turn.question), ("assistant", turn.answer))
+        ],
         "context": sample.context,
         "captions": scene.captions,
         "boxes": [(box.label, (box.x0, box.y0, box.x1, box.y1), box.crowd) for box in scene.boxes],
@@ -227,7 +228,8 @@ def in_batches(rows: Iterable[dict[str, Any]], schema: pa.Schema) -> Iterator[pa
     weight = 0
     for row in rows:
         waiting.append(row)
-        weight += len((row.get("image") or {}).get("bytes") or b"")
+        if image := row.get("image"):
+            weight += len(image.get("bytes") or b"")
         if len(waiting) == BATCH_ROWS or weight >= BATCH_BYTES:
             yield build_table(waiting, schema)
             waiting, weight = [], 0
