@@ -136,7 +136,9 @@ class _Reader:
                 value, end = _decoder.raw_decode(text)
             except json.JSONDecodeError:
                 end = len(text)
-            if end < len(text):  # else a number may go on, too
+            except ValueError:  # a number of thousands of digits
+                raise NotPlain("no value that can be read") from None
+            if end < len(text) and text[end] not in ".eE":  # else a number may go on, too
                 self._at += len(text[:end].encode(errors="surrogateescape"))
                 return value
             if self._at + length > len(self._data) and not self._read_on():

@@ -7,11 +7,14 @@ file format fixes (``license``, ``bbox``) are kept as they are there.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-Id: TypeAlias = int | str
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What can be packed; `tolerant.py` sees to larger ones."""
+
+Id: TypeAlias = _Integer | str
 """An id as the file writes it. ``str(id)`` is the form in which ids are compared: ``1`` and ``"1"`` are one id."""
 
 Pixels: TypeAlias = tuple[float, float, float, float]
@@ -29,8 +32,8 @@ class ImageRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     id: Id
     file_name: str | None = None
-    width: int | None = None
-    height: int | None = None
+    width: _Integer | None = None
+    height: _Integer | None = None
     license: Id | None = None
 
 

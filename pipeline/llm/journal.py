@@ -24,7 +24,7 @@ from pipeline.llm.money import NO_HOLD, Hold, Money
 
 APPLICATION_ID = 0x564C4A31  # "VLJ1" in the file's header, so that `file` and we can tell what it is
 VERSION = 2
-CHECKPOINT_EVERY = 6000  # replies: 5 seconds of a fast server, and 65 MB of log
+CHECKPOINT_EVERY = 6000  # replies: 5 seconds of a fast server, and 65 MB of log; as much again at most for their keys
 FORCE_EVERY_S = 0.04  # with the time that a disk takes, a reply is safe from a power cut within 50 ms
 START_BYTES = 3  # of a key, to look it up in memory first: of 100,000 other keys, 1 in 170 begins like one of these
 PAGE_BYTES = 8192  # a few replies a page: at SQLite's 4096 most of them would spill over onto a page of their own
@@ -68,9 +68,11 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = ", ".join(Reply.__struct_fields__)
-_KEEP = f"INSERT INTO replies (key, sample, {_COLUMNS}, at) VALUES (?, ?, {'?, ' * len(Reply.__struct_fields__)}?)"
-
-
+_KEEP = (
+    f"INSERT OR IGNORE INTO replies (key, sample, {_COLUMNS}, at)"
+    f" VALUES (?, ?, {'?, ' * len(Reply.__struct_fields__)}?)"
+)
+_SORT = "INSERT OR IGNORE INTO keys SELECT key, rowid FROM replies WHERE rowid > ? ORDER BY key"
 _MOVE = "PRAGMA wal_checkpoint(PASSIVE)"  # waits for nobody
 
 
@@ -85,6 +87,14 @@ class Journal:
         """
         self.path = path
         self._explained = _Explained(path)
+        self._sorted_to = 0
+        """Row of the latest reply whose key is in the table of keys, as are those of all replies before it."""
+        self._unsorted: dict[bytes, int] = {}
+        """Rows of the replies after that, which are this process's own, and those that it found.
+
+        A key's place in a sorted table is at random: written with its reply, it would cost as much as the reply itself.
+        A thousand keys cost little more than one.
+        """
         with self._explained:
             try:
                 self._open()
@@ -92,12 +102,6 @@ class Journal:
                 if "database is locked" not in str(error):
                     raise
                 self._open_once_free()
-        self._unsorted: dict[bytes, int] = {}
-        """Rows of replies whose keys are not in the table of keys yet.
-
-        A key's place in a sorted table is at random: written with its reply, it would cost as much as the reply itself.
-        A thousand keys cost little more than one. What a process leaves unsorted the next one finds at the end.
-        """
         self.money = Money(self._db)
         """What its replies cost, and what is reserved for those to come."""
 
@@ -139,10 +143,10 @@ class Journal:
             self._db.executescript(f"BEGIN IMMEDIATE; {_TABLES} {money.TABLES} {begun} COMMIT;")
         if version < VERSION:  # new, or from before there was a table of keys
             self._db.executescript(f"BEGIN IMMEDIATE; {_KEYS}; PRAGMA user_version = {VERSION}; COMMIT;")
-        (sorted_to,) = self._db.execute("SELECT coalesce(max(reply), 0) FROM keys").fetchone()
-        if self._db.execute("SELECT 1 FROM replies WHERE rowid > ? LIMIT 1", (sorted_to,)).fetchone():
-            rest = "SELECT key, rowid FROM replies WHERE rowid > ? ORDER BY key"
-            self._db.execute(f"INSERT OR IGNORE INTO keys {rest}", (sorted_to,))
+            self.sort_keys()
+        (self._sorted_to,) = self._db.execute("SELECT coalesce(max(reply), 0) FROM keys").fetchone()
+        rest = "SELECT key, rowid FROM replies WHERE rowid > ? ORDER BY rowid DESC"
+        self._unsorted = dict(self._db.execute(rest, (self._sorted_to,)))
 
     def find(self, key: bytes) -> Reply | None:
         """Return the reply to this request, if it was ever paid for.
@@ -176,22 +180,23 @@ class Journal:
         Raises:
             RunStopped: The disk is full or the file cannot be written.
         """
-        number = None
         is_new = not (_mark(self._starts, key) and self.has(key))
         row = (key, sample, *msgspec.structs.astuple(reply), time.time())
         if hold.id is None and not reply.cost_usd:
-            if is_new:
-                with self._explained:
-                    number = self._db.execute(_KEEP, row).lastrowid
+            number = self._insert(row) if is_new else None
         else:
             cost = round((reply.cost_usd or 0) * money.BILLIONTHS)
-            with self.transaction() as db:
-                if is_new:
-                    number = db.execute(_KEEP, row).lastrowid
+            with self.transaction():
+                number = self._insert(row) if is_new else None
                 self.money.settle(hold, cost)
             self.money.settled(hold, cost)
         if number is not None:
             self._unsorted[key] = number
+
+    def _insert(self, row: tuple[object, ...]) -> int | None:
+        with self._explained:
+            cursor = self._db.execute(_KEEP, row)
+        return cursor.lastrowid if cursor.rowcount else None  # a journal of the first version refuses a second reply
 
     def _may_have(self, key: bytes) -> bool:
         """Tell whether a key is worth looking for in the file: of a new run's, hardly one is."""
@@ -205,21 +210,25 @@ class Journal:
         with self._explained:
             for (known,) in self._db.execute("SELECT key FROM keys"):
                 _mark(starts, known)
+        for known in self._unsorted:
+            _mark(starts, known)
         return starts
 
     def count(self) -> int:
         """Return how many replies are kept."""
-        ((count,),) = self.query("SELECT count(*) FROM keys")
+        ((count,),) = self.query("SELECT count(DISTINCT key) FROM replies")
         return int(count)
 
     def sort_keys(self) -> None:
-        """Put the keys of the replies that have come since the last time into their table.
+        """Put the keys of the replies that are not there yet into their table.
 
         Raises:
             RunStopped: The disk is full or the file cannot be written.
         """
         with self.transaction() as db:
-            db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?)", sorted(self._unsorted.items()))
+            db.execute(_SORT, (self._sorted_to,))  # those of other processes as well, or they would be left out
+            (sorted_to,) = db.execute("SELECT coalesce(max(rowid), 0) FROM replies").fetchone()
+        self._sorted_to = sorted_to
         self._unsorted.clear()
 
     def note(self, name: str) -> str | None:
@@ -234,9 +243,7 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, value))
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a question that another module asks of tables of its own, and of those of replies."""
-        if self._unsorted:
-            self.sort_keys()
+        """Return the rows of a question that another module asks of tables of its own."""
         with self._explained:
             return self._db.execute(sql, values).fetchall()
 
@@ -290,7 +297,7 @@ class Journal:
             self._db.execute(sql).fetchall()
 
     def close(self) -> None:
-        """Close the file; nothing is left to be written."""
+        """Close the file; all that was kept is in it."""
         self._db.close()
 
 

@@ -199,7 +199,7 @@ def _from_right_json(text: str, shape: Shape, question: str) -> list[Turn]:
     """Return the turns of a reply in which nothing is wrong, as hardly anything ever is; else none."""
     try:
         reply = _right[shape].decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return []
     if isinstance(reply, _Answer):
         answer = reply.answer.strip()

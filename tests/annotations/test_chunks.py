@@ -26,6 +26,7 @@ NESTED = st.recursive(
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 64)
     monkeypatch.setattr(chunks, "MOST_BYTES", 4096)
+    monkeypatch.setattr(chunks, "USUAL_BYTES", 8)
 
 
 def joined(found: list[list[Any]]) -> list[Any]:
@@ -58,6 +59,13 @@ def test_no_text_in_an_element_deceives(images: list[Any], rows: list[Any], othe
     assert [joined(found[key]) for key in ("images", "annotations")] == [images, rows]
 
 
+@pytest.mark.parametrize("number", ["12345", "-1.5", "1.25e-10", "3E+5"])
+def test_a_number_is_read_wherever_a_window_cuts_it(number: str) -> None:
+    for pad in range(80):
+        document = f'{{"pad": "{"x" * pad}", "version":{number}, "images": [{{"id": 1}}]}}'
+        assert joined(read(document.encode())["images"]) == [{"id": 1}]
+
+
 def test_long_lists_come_in_many_chunks_and_an_element_in_one() -> None:
     rows = [{"id": n, "numbers": [n] * 9} for n in range(99)] + [{"long": "}, {" * 99}]
     found = read(json.dumps({"images": rows, "annotations": []}).encode())
@@ -86,6 +94,7 @@ def test_objects_in_lists_in_an_element_are_no_end_of_it() -> None:
         '{"annotations": []}',
         '{"info": {, "images": []}',
         '{1: 2, "images": []}',
+        f'{{"version": {"9" * 5000}, "images": []}}',
     ],
 )
 def test_what_is_no_such_document_is_refused(document: str) -> None:

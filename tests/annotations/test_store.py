@@ -101,6 +101,21 @@ def test_few_rows_and_many_make_the_same_scenes(few: int, tmp_path: Path, monkey
     ]
 
 
+@pytest.mark.parametrize("few", [0, 2, 10])
+def test_numbers_that_are_too_large_to_pack_are_read_all_the_same(
+    few: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [{"id": 1, "file_name": "1.jpg", "width": 640, "height": 480, "license": -(2**70)}]
+    images.append({"id": 2**64, "file_name": "2.jpg", "width": 10**20, "height": 480})
+    boxes = [{"id": 10**25 + n, "image_id": 1, "category_id": 18, "bbox": [n, 1, 50, 60]} for n in range(3)]
+    captions = [{"id": 10**25, "image_id": 2**64, "caption": "A dog."}, {"id": 1, "image_id": 1, "caption": "A cat."}]
+    (tmp_path / "i.json").write_text(json.dumps({"images": images, "annotations": boxes, "categories": [DOG]}))
+    (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": captions}))
+    monkeypatch.setattr(store, "FEW", few)
+    scenes = read_scenes(tmp_path / "c.json", tmp_path / "i.json").scenes
+    assert [(scene.image_id, scene.width, len(scene.boxes)) for scene in scenes] == [("1", 640, 3), (str(2**64), 0, 0)]
+
+
 def test_five_times_the_images_take_hardly_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "FEW", 1000)
     monkeypatch.setattr(temporary, "IN_MEMORY_BYTES", 2**16)

@@ -95,6 +95,19 @@ def test_a_second_process_finds_what_the_first_has_kept_and_not_sorted_in(tmp_pa
     first.close()
 
 
+def test_what_a_process_left_unsorted_is_found_after_another_has_sorted_later_ones(tmp_path: Path) -> None:
+    one, other = Journal(tmp_path / "j.sqlite"), Journal(tmp_path / "j.sqlite")
+    for n in range(10):
+        one.keep(b"one %d" % n, "s", REPLY)
+        other.keep(b"other %d" % n, "s", REPLY)
+    other.sort_keys()
+    one.close()
+    other.close()
+    again = Journal(tmp_path / "j.sqlite")
+    assert all(again.find(b"%s %d" % (name, n)) for n in range(10) for name in (b"one", b"other"))
+    again.close()
+
+
 def test_a_journal_of_the_first_version_is_read_and_carried_on(tmp_path: Path) -> None:
     path = tmp_path / "j.sqlite"
     journal = Journal(path)
@@ -106,9 +119,12 @@ def test_a_journal_of_the_first_version_is_read_and_carried_on(tmp_path: Path) -
     db.close()
     journal = Journal(path)
     assert all(journal.find(b"%d" % n) == REPLY for n in range(10))
-    journal.keep(b"3", "s", REPLY)
-    journal.keep(b"10", "s", REPLY)
-    assert journal.count() == 11
+    other = Journal(path)
+    other.keep(b"11", "s", REPLY)
+    for key in (b"3", b"10", b"11"):
+        journal.keep(key, "s", REPLY)
+    assert journal.count() == 12
+    other.close()
     assert journal.query("PRAGMA user_version") == [(VERSION,)]
     journal.close()
 
@@ -134,6 +150,22 @@ def test_what_is_no_journal_is_refused_in_one_line(tmp_path: Path) -> None:
     other.close()
     with pytest.raises(PipelineError, match="no journal of ours"):
         Journal(tmp_path / "other")
+
+
+def test_a_disk_that_is_full_when_keys_are_sorted_loses_none(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.sqlite")
+    keys = [b"%d" % n for n in range(2000)]
+    for key in keys:
+        journal.keep(key, "s", REPLY)
+    ((pages,),) = journal.query("PRAGMA page_count")
+    journal.query(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(RunStopped, match=r"full.*run again"):
+        journal.sort_keys()
+    assert all(map(journal.find, keys))
+    journal.query(f"PRAGMA max_page_count = {2 * pages}")
+    journal.sort_keys()
+    assert all(map(journal.find, keys))
+    journal.close()
 
 
 def test_a_full_disk_stops_the_run_and_keeps_what_was_committed(tmp_path: Path) -> None:
