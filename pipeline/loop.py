@@ -27,8 +27,9 @@ class Made(msgspec.Struct):
     """What became of the plan so far."""
 
     good: int = 0
-    """Samples."""
+    """All samples; counted along, since each one that settles asks for it."""
     rejected: int = 0
+    """All rejects."""
     samples: Counter[str] = msgspec.field(default_factory=Counter)
     """By kind."""
     reasons: Counter[str] = msgspec.field(default_factory=Counter)

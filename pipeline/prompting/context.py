@@ -23,18 +23,6 @@ def describe(scene: Scene, parts: Collection[ContextPart]) -> str:
     return "\n\n".join(blocks)
 
 
-@lru_cache(maxsize=16)  # the samples of one scene come after each other
-def _box_lines(boxes: tuple[Box, ...]) -> str:
-    short = _short
-    return "\n".join(
-        [
-            f"{box.label}: [{short[f'{box.x0:.3f}']}, {short[f'{box.y0:.3f}']},"
-            f" {short[f'{box.x1:.3f}']}, {short[f'{box.y1:.3f}']}]"
-            for box in boxes
-        ]
-    )
-
-
 class _Short(dict[str, str]):
     """Numbers with 3 decimals, as Python prints them: there are a thousand, and printing one takes its time."""
 
@@ -44,6 +32,17 @@ class _Short(dict[str, str]):
 
 
 _short = _Short()
+
+
+@lru_cache(maxsize=16)  # the samples of one scene come after each other
+def _box_lines(boxes: tuple[Box, ...]) -> str:
+    return "\n".join(
+        [
+            f"{box.label}: [{_short[f'{box.x0:.3f}']}, {_short[f'{box.y0:.3f}']},"
+            f" {_short[f'{box.x1:.3f}']}, {_short[f'{box.y1:.3f}']}]"
+            for box in boxes
+        ]
+    )
 
 
 def can_describe(scene: Scene, parts: Collection[ContextPart]) -> bool:
